@@ -1,0 +1,117 @@
+// Package batch holds Batch, what a source gives the pipeline, and Pool, which bounds how many bytes of them exist.
+//
+// It is a leaf: it imports nothing of this module.
+package batch
+
+import (
+	"strconv"
+	"sync/atomic"
+)
+
+// Partition is an ordered log that can be read again from an offset: a file with its rotations, a Kafka topic-partition, a
+// spool. A source makes one *Partition for each and uses that pointer in all its batches; the fields but Needed do not
+// change after the first batch.
+type Partition struct {
+	Source string // the source's name in the config
+	Name   string // stable within the source: the live file's path, topic-3, "-" for stdin
+	Shard  string // the label of the windows its records go to
+
+	// ID is what record ids begin with (record id = ID + "-" + offset): the same for the same log read again, also with a
+	// lost data_dir, and another for another log under the same name. At most 64 bytes of [0-9A-Za-z_-].
+	ID string
+
+	// Needed is the offset from which the log may have to be read again: the pipeline raises it after each saved cursor. A
+	// source may forget what it knew about the log below it.
+	Needed atomic.Int64
+}
+
+// AppendID appends the id of the partition's record at offset to dst: ID, a dash, and the offset as twelve hex digits or more.
+// Ids of a partition sort as their offsets do, which keeps Elasticsearch's look-up of them cheap.
+func (p *Partition) AppendID(dst []byte, offset int64) []byte {
+	dst = append(append(dst, p.ID...), '-')
+	for shift := 44; shift >= 0; shift -= 4 {
+		digit := offset >> shift & 15
+		if shift == 44 {
+			digit = offset >> shift // past 2^48 bytes the first digit group grows
+			dst = strconv.AppendInt(dst, digit, 16)
+			continue
+		}
+		dst = append(dst, "0123456789abcdef"[digit])
+	}
+	return dst
+}
+
+// Batch is a buffer of whole lines of one partition. Batches of a partition are sent in the order of their offsets, without
+// a gap: each one's First is the Next of the one before. The sender gives up the batch, and its bytes, with the send; the
+// pipeline calls Release when nothing points into Data any more.
+type Batch struct {
+	Partition *Partition
+
+	// Data is whole lines. Ends nil: each ends in \n, but the last of a log that has ended may lack it, and a line's offset
+	// is First plus its position in Data. Ends not nil: line i is Data[Ends[i-1]:Ends[i]] and its offset First+i.
+	Data []byte
+	Ends []int32
+
+	First, Next int64 // offset of the first line; offset after the last
+
+	// Oversize is how many lines longer than max_line lie in [First, Next) and are not in Data. Data is empty then.
+	Oversize int
+
+	// State is what the source needs, besides an offset, to go on from any offset in [Partition.Needed, Next]: saved with
+	// the cursor and handed back at the next start. nil: unchanged since the batch before. Never written after the send.
+	State []byte
+
+	CaughtUp bool // the log had nothing more when this was read; a batch may be empty just to say so
+	Ended    bool // the log has ended (run --once, stdin closed); nothing follows
+
+	buf  []byte
+	pool *Pool
+}
+
+// Pool hands out buffers of one size, at most a fixed number of them at a time, so that what has been read and not yet
+// counted is bounded. It is safe for concurrent use.
+type Pool struct {
+	size int
+	free chan []byte
+	made atomic.Int64
+	max  int64
+}
+
+// NewPool returns a pool of buffers of size bytes of which at most total bytes, but no fewer than four buffers, exist.
+func NewPool(size int, total int64) *Pool {
+	n := max(4, total/int64(size))
+	return &Pool{size: size, free: make(chan []byte, n), max: n}
+}
+
+// Size returns how many bytes each buffer has.
+func (p *Pool) Size() int { return p.size }
+
+// Get returns a batch with an empty Data of capacity Size, nil when done is closed first. It blocks while all buffers are
+// in use.
+func (p *Pool) Get(done <-chan struct{}) *Batch {
+	select {
+	case buf := <-p.free:
+		return &Batch{buf: buf, Data: buf[:0], pool: p}
+	default:
+	}
+	if p.made.Add(1) <= p.max {
+		buf := make([]byte, p.size)
+		return &Batch{buf: buf, Data: buf[:0], pool: p}
+	}
+	p.made.Add(-1)
+	select {
+	case buf := <-p.free:
+		return &Batch{buf: buf, Data: buf[:0], pool: p}
+	case <-done:
+		return nil
+	}
+}
+
+// Release gives the batch's buffer back to its pool. A batch made without a pool is left alone.
+func (b *Batch) Release() {
+	if b.pool == nil || b.buf == nil {
+		return
+	}
+	b.pool.free <- b.buf
+	b.buf, b.Data = nil, nil
+}
