@@ -1,0 +1,70 @@
+package distinct
+
+import (
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+)
+
+func TestCount(t *testing.T) {
+	f := func(n int, within float64) {
+		t.Helper()
+		var c Counter
+		for range 3 { // seeing a value again changes nothing
+			for i := range n {
+				c.Add(Hash([]byte("client-" + strconv.Itoa(i))))
+			}
+		}
+		if got := float64(c.Count()); math.Abs(got-float64(n)) > within*float64(n) {
+			t.Errorf("%d values counted as %v", n, got)
+		}
+	}
+	for _, n := range []int{0, 1, 2, 7, 8, 50, Exact - 1, Exact} {
+		f(n, 0)
+	}
+	for _, n := range []int{Exact + 1, 200, 1000, 20000, 300000} {
+		f(n, 0.05) // three standard errors
+	}
+}
+
+// TestMergeLaws: however values are spread over counters, in whatever order those are merged, the count is the same.
+func TestMergeLaws(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		var whole, merged Counter
+		for i := range uint64(500) { // a pooled one has had other content
+			merged.Add(i + 1)
+		}
+		merged.Reset()
+		parts := make([]Counter, 1+r.IntN(5))
+		different := 1 + r.IntN(3*Exact)
+		for range r.IntN(1000) {
+			h := Hash([]byte(strconv.Itoa(r.IntN(different))))
+			whole.Add(h)
+			parts[r.IntN(len(parts))].Add(h)
+		}
+		for _, i := range r.Perm(len(parts)) {
+			merged.Merge(&parts[i])
+		}
+		if whole.Count() != merged.Count() {
+			t.Fatalf("merged %d, whole %d", merged.Count(), whole.Count())
+		}
+	}
+}
+
+func TestSteadyStateAllocatesNothing(t *testing.T) {
+	var c Counter
+	for i := range uint64(200) {
+		c.Add(i * 0x9E3779B97F4A7C15)
+	}
+	c.Reset()
+	if n := testing.AllocsPerRun(100, func() {
+		for i := uint64(1); i < 200; i++ {
+			c.Add(i * 0x9E3779B97F4A7C15)
+		}
+		c.Reset()
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -1,0 +1,193 @@
+// Package histogram counts lengths of time in exponential buckets: 32 to each power of two, so that a quantile is off by less
+// than 1.1 %. It is the OpenTelemetry exponential histogram (and the Prometheus native one) of scale 5: bucket i holds the
+// values v, in seconds, with 2^(i/32) < v <= 2^((i+1)/32). Count, sum, minimum and maximum are exact beside it.
+//
+// Histograms form a commutative monoid under Merge: neither the order of values nor how they were spread over histograms
+// changes anything.
+package histogram
+
+import "math"
+
+// Scale is the histogram's resolution in OpenTelemetry's terms: 2^Scale buckets a power of two.
+const Scale = 5
+
+const (
+	perOctave = 1 << Scale
+	chunk     = 16 // buckets are made in multiples of this, so that a growing range is copied seldom
+)
+
+// Histogram is a distribution of lengths of time. The zero value is empty and ready. It is used by one goroutine.
+type Histogram struct {
+	count, zeros  int64
+	sum, min, max int64 // nanoseconds
+	first         int   // index of counts[0]
+	counts        []uint64
+}
+
+// Add counts one value of ns nanoseconds; a negative one is taken as 0.
+func (h *Histogram) Add(ns int64) {
+	if ns < 0 {
+		ns = 0
+	}
+	if h.count == 0 {
+		h.min, h.max = ns, ns
+	} else {
+		h.min, h.max = min(h.min, ns), max(h.max, ns)
+	}
+	h.count++
+	h.sum += ns
+	if ns == 0 {
+		h.zeros++
+		return
+	}
+	i := Index(ns)
+	if uint(i-h.first) >= uint(len(h.counts)) {
+		h.cover(i, i)
+	}
+	h.counts[i-h.first]++
+}
+
+// Merge adds all that o counted. o is not changed.
+func (h *Histogram) Merge(o *Histogram) {
+	if o.count == 0 {
+		return
+	}
+	if h.count == 0 {
+		h.min, h.max = o.min, o.max
+	} else {
+		h.min, h.max = min(h.min, o.min), max(h.max, o.max)
+	}
+	h.count += o.count
+	h.zeros += o.zeros
+	h.sum += o.sum
+	if len(o.counts) == 0 {
+		return
+	}
+	h.cover(o.first, o.first+len(o.counts)-1)
+	into := h.counts[o.first-h.first:]
+	for i, n := range o.counts {
+		into[i] += n
+	}
+}
+
+// Reset empties h and keeps its memory.
+func (h *Histogram) Reset() {
+	*h = Histogram{counts: h.counts[:0]}
+}
+
+// Count returns how many values there are.
+func (h *Histogram) Count() int64 { return h.count }
+
+// Sum returns the sum of all values in nanoseconds.
+func (h *Histogram) Sum() int64 { return h.sum }
+
+// Min returns the smallest value in nanoseconds, 0 when there is none.
+func (h *Histogram) Min() int64 { return h.min }
+
+// Max returns the largest value in nanoseconds, 0 when there is none.
+func (h *Histogram) Max() int64 { return h.max }
+
+// Zeros returns how many values were 0: they have a bucket of their own.
+func (h *Histogram) Zeros() int64 { return h.zeros }
+
+// Buckets returns the index of the first bucket and the buckets' counts. The slice is h's own: valid until h is next changed.
+func (h *Histogram) Buckets() (first int, counts []uint64) { return h.first, h.counts }
+
+// Quantile returns the value, in seconds, at or below which the share q of all values lies (the nearest rank: of n values
+// the ⌈q·n⌉th smallest), off by at most 1.09 % and never outside [Min, Max]. It returns 0 when there is no value.
+func (h *Histogram) Quantile(q float64) float64 {
+	if h.count == 0 {
+		return 0
+	}
+	rank := int64(math.Ceil(q * float64(h.count)))
+	rank = min(max(rank, 1), h.count)
+	if rank <= h.zeros {
+		return 0
+	}
+	seen := h.zeros
+	for i, n := range h.counts {
+		seen += int64(n)
+		if seen >= rank {
+			// The geometric middle of the bucket is off by the same factor, 2^(1/64), at either end.
+			v := math.Exp2((float64(h.first+i) + 0.5) / perOctave)
+			return min(max(v, seconds(h.min)), seconds(h.max))
+		}
+	}
+	panic("BUG: a histogram's buckets hold fewer values than its count")
+}
+
+// cover makes room for the buckets lo to hi, both included.
+func (h *Histogram) cover(lo, hi int) {
+	if len(h.counts) > 0 {
+		if lo >= h.first && hi < h.first+len(h.counts) {
+			return
+		}
+		lo, hi = min(lo, h.first), max(hi, h.first+len(h.counts)-1)
+	}
+	lo = lo &^ (chunk - 1)
+	n := (hi - lo + chunk) &^ (chunk - 1)
+	old, shift := h.counts, h.first-lo
+	if cap(old) < n {
+		h.counts = make([]uint64, n)
+		if len(old) > 0 {
+			copy(h.counts[shift:], old)
+		}
+	} else {
+		h.counts = old[:n]
+		clear(h.counts[len(old):])
+		if len(old) > 0 && shift > 0 {
+			copy(h.counts[shift:], old)
+			clear(h.counts[:shift])
+		}
+	}
+	h.first = lo
+}
+
+// Index returns the bucket of a value of ns > 0 nanoseconds, without a logarithm: the power of two is the float's exponent,
+// and the place within it comes from a table of where the 32 bounds lie among the mantissas.
+func Index(ns int64) int {
+	bits := math.Float64bits(seconds(ns))
+	exponent := int(bits>>52) - 1023
+	mantissa := bits & (1<<52 - 1)
+	if mantissa == 0 {
+		return exponent<<Scale - 1 // a power of two is the upper bound of the bucket below
+	}
+	k := int(guess[mantissa>>(52-guessBits)])
+	if mantissa > bounds[k+1] {
+		k++
+	}
+	return exponent<<Scale + k
+}
+
+func seconds(ns int64) float64 { return float64(ns) / 1e9 }
+
+// guessBits of the mantissa name a stretch so short that at most one bound lies in it.
+const guessBits = 7
+
+var (
+	bounds = makeBounds()
+	guess  = makeGuess()
+)
+
+// makeBounds returns the mantissas of 2^(k/32), k = 0 … 32; the last is past any mantissa.
+func makeBounds() (b [perOctave + 1]uint64) {
+	for k := range perOctave {
+		b[k] = math.Float64bits(math.Exp2(float64(k)/perOctave)) & (1<<52 - 1)
+	}
+	b[perOctave] = 1 << 52
+	return b
+}
+
+// makeGuess returns, for each stretch of mantissas, the last bound below or at its start.
+func makeGuess() (g [1 << guessBits]uint8) {
+	b := makeBounds()
+	for i := range g {
+		start := uint64(i) << (52 - guessBits)
+		for k := range perOctave {
+			if b[k] <= start {
+				g[i] = uint8(k)
+			}
+		}
+	}
+	return g
+}

@@ -1,0 +1,140 @@
+package histogram
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// slowIndex is the definition: the i with 2^(i/32) < v <= 2^((i+1)/32), by a logarithm and a correction of its rounding.
+func slowIndex(ns int64) int {
+	v := float64(ns) / 1e9
+	i := int(math.Ceil(math.Log2(v)*perOctave)) - 1
+	for v <= math.Exp2(float64(i)/perOctave) {
+		i--
+	}
+	for v > math.Exp2(float64(i+1)/perOctave) {
+		i++
+	}
+	return i
+}
+
+func TestIndex(t *testing.T) {
+	f := func(ns int64) {
+		t.Helper()
+		if got, want := Index(ns), slowIndex(ns); got != want {
+			t.Errorf("Index(%d) = %d, want %d", ns, got, want)
+		}
+	}
+	for _, ns := range []int64{1, 2, 3, 999, 1e3, 1e6, 1e9, 2e9, 4e9, 5e8, 25e7, 1e9 + 1, 1e9 - 1, math.MaxInt64} {
+		f(ns)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200000 {
+		f(1 + r.Int64N(1<<uint(1+r.IntN(62))))
+	}
+	for k := -300; k < 300; k++ { // around each bound
+		v := int64(math.Exp2(float64(k)/perOctave) * 1e9)
+		for d := int64(-2); d <= 2; d++ {
+			f(v + d)
+		}
+	}
+}
+
+func TestQuantileIsWithinBound(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for round := range 200 {
+		n := 1 + r.IntN(3000)
+		var h Histogram
+		values := make([]int64, n)
+		for i := range values {
+			switch r.IntN(10) {
+			case 0:
+				values[i] = 0
+			default:
+				values[i] = int64(math.Exp(r.NormFloat64()*2) * 1e7)
+			}
+			h.Add(values[i])
+		}
+		slices.Sort(values)
+		for _, q := range []float64{0.001, 0.5, 0.9, 0.95, 0.99, 0.999, 1} {
+			exact := float64(values[max(int(math.Ceil(q*float64(n))), 1)-1]) / 1e9
+			got := h.Quantile(q)
+			if math.Abs(got-exact) > 0.011*exact {
+				t.Fatalf("round %d: quantile %v of %d values is %v, exactly %v", round, q, n, got, exact)
+			}
+		}
+		if h.Min() != values[0] || h.Max() != values[n-1] {
+			t.Fatalf("min %d max %d, want %d and %d", h.Min(), h.Max(), values[0], values[n-1])
+		}
+	}
+}
+
+// TestMergeLaws: however values are spread over histograms and in whatever order those are merged, the result is the same.
+func TestMergeLaws(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 300 {
+		var whole Histogram
+		parts := make([]Histogram, 1+r.IntN(6))
+		for range r.IntN(500) {
+			ns := r.Int64N(1 << uint(1+r.IntN(40)))
+			whole.Add(ns)
+			parts[r.IntN(len(parts))].Add(ns)
+		}
+		var merged Histogram
+		merged.Add(1 << 50) // a pooled one has had other content
+		merged.Reset()
+		for _, i := range r.Perm(len(parts)) {
+			merged.Merge(&parts[i])
+		}
+		if !same(&whole, &merged) {
+			t.Fatalf("merged %+v, whole %+v", merged, whole)
+		}
+	}
+}
+
+// same compares content; buckets that are empty at the ends do not count.
+func same(a, b *Histogram) bool {
+	if a.count != b.count || a.zeros != b.zeros || a.sum != b.sum || a.min != b.min || a.max != b.max {
+		return false
+	}
+	at := func(h *Histogram, i int) uint64 {
+		if i -= h.first; i < 0 || i >= len(h.counts) {
+			return 0
+		}
+		return h.counts[i]
+	}
+	for i := -2000; i < 2000; i++ {
+		if at(a, i) != at(b, i) {
+			return false
+		}
+	}
+	return true
+}
+
+func TestSteadyStateAllocatesNothing(t *testing.T) {
+	var h, o Histogram
+	for ns := int64(1); ns < 1<<40; ns *= 2 {
+		h.Add(ns)
+		o.Add(ns)
+	}
+	ns := int64(1)
+	if n := testing.AllocsPerRun(1000, func() {
+		h.Add(ns)
+		h.Merge(&o)
+		ns = ns*3%(1<<39) + 1
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkAdd(b *testing.B) {
+	var h Histogram
+	b.ReportAllocs()
+	ns := int64(1)
+	for b.Loop() {
+		h.Add(ns)
+		ns = ns*3%(1<<30) + 1
+	}
+}
