@@ -1,0 +1,214 @@
+package pipeline
+
+import (
+	"slices"
+
+	"github.com/gatemeter/gatemeter/pipeline/distinct"
+	"github.com/gatemeter/gatemeter/pipeline/histogram"
+)
+
+// counters are the parts of a value that add up. All are integers: sums do not depend on their order.
+type counters struct {
+	requests  int64
+	classes   [6]int64 // by classOf
+	throttled int64    // status 429
+
+	cacheHit, cacheMiss, cacheOther int64
+
+	requestSized, responseSized int64 // how many records carried a size
+	requestBytes, responseBytes int64
+
+	latencies, upstreamLatencies, gatewayLatencies int64 // how many records carried one
+}
+
+func (c *counters) add(o *counters) {
+	c.requests += o.requests
+	for i, n := range o.classes {
+		c.classes[i] += n
+	}
+	c.throttled += o.throttled
+	c.cacheHit += o.cacheHit
+	c.cacheMiss += o.cacheMiss
+	c.cacheOther += o.cacheOther
+	c.requestSized += o.requestSized
+	c.responseSized += o.responseSized
+	c.requestBytes += o.requestBytes
+	c.responseBytes += o.responseBytes
+	c.latencies += o.latencies
+	c.upstreamLatencies += o.upstreamLatencies
+	c.gatewayLatencies += o.gatewayLatencies
+}
+
+// codeCount is how often a status code was seen.
+type codeCount struct {
+	code    int32
+	n, sent int64
+}
+
+// value is what is known of one series in one window. Values form a commutative monoid under merge.
+type value struct {
+	counters             // in full
+	sent     counters    // of those, what discarding sinks have
+	codes    []codeCount // ordered by code; only when asked for
+	latency  histogram.Histogram
+	upstream histogram.Histogram
+	gateway  histogram.Histogram
+
+	clients, consumers distinct.Counter
+}
+
+// cell is a value as one worker counts it.
+type cell struct{ value }
+
+func (v *value) merge(o *value) {
+	v.counters.add(&o.counters)
+	v.sent.add(&o.sent)
+	for _, c := range o.codes {
+		mine := v.code(c.code)
+		mine.n += c.n
+		mine.sent += c.sent
+	}
+	v.latency.Merge(&o.latency)
+	v.upstream.Merge(&o.upstream)
+	v.gateway.Merge(&o.gateway)
+	v.clients.Merge(&o.clients)
+	v.consumers.Merge(&o.consumers)
+}
+
+// code returns the count of a status code. The pointer is valid until the next call.
+func (v *value) code(code int32) *codeCount {
+	i, found := slices.BinarySearchFunc(v.codes, code, func(c codeCount, code int32) int { return int(c.code - code) })
+	if !found {
+		v.codes = slices.Insert(v.codes, i, codeCount{code: code})
+	}
+	return &v.codes[i]
+}
+
+// markSent notes that discarding sinks have all of v.
+func (v *value) markSent() {
+	v.sent = v.counters
+	for i := range v.codes {
+		v.codes[i].sent = v.codes[i].n
+	}
+}
+
+// reset empties v and keeps its memory.
+func (v *value) reset() {
+	v.counters, v.sent = counters{}, counters{}
+	v.codes = v.codes[:0]
+	v.latency.Reset()
+	v.upstream.Reset()
+	v.gateway.Reset()
+	v.clients.Reset()
+	v.consumers.Reset()
+}
+
+// add counts one fact. replayed says that discarding sinks have had it before a restart.
+func (v *value) add(f *fact, codes, replayed bool) {
+	v.counters.count(f)
+	if replayed {
+		v.sent.count(f)
+	}
+	if codes && f.status >= 0 {
+		c := v.code(f.status)
+		c.n++
+		if replayed {
+			c.sent++
+		}
+	}
+	if f.duration >= 0 {
+		v.latency.Add(f.duration)
+	}
+	if f.upstream >= 0 {
+		v.upstream.Add(f.upstream)
+	}
+	if f.gateway >= 0 {
+		v.gateway.Add(f.gateway)
+	}
+	if f.client != 0 {
+		v.clients.Add(f.client)
+	}
+	if f.consumer != 0 {
+		v.consumers.Add(f.consumer)
+	}
+}
+
+func (c *counters) count(f *fact) {
+	c.requests++
+	c.classes[classOf(f.status)]++
+	if f.status == 429 {
+		c.throttled++
+	}
+	switch f.cache {
+	case cacheHit:
+		c.cacheHit++
+	case cacheMiss:
+		c.cacheMiss++
+	case cacheOther:
+		c.cacheOther++
+	}
+	if f.requestBytes >= 0 {
+		c.requestSized++
+		c.requestBytes += f.requestBytes
+	}
+	if f.responseBytes >= 0 {
+		c.responseSized++
+		c.responseBytes += f.responseBytes
+	}
+	if f.duration >= 0 {
+		c.latencies++
+	}
+	if f.upstream >= 0 {
+		c.upstreamLatencies++
+	}
+	if f.gateway >= 0 {
+		c.gatewayLatencies++
+	}
+}
+
+// fact is what one record adds to its series: all that counting needs and nothing that points into the batch.
+type fact struct {
+	time   int64 // event time, Unix nanoseconds
+	window int64 // start of its window, Unix seconds
+
+	duration, upstream, gateway int64 // nanoseconds, record.Absent for none
+	requestBytes, responseBytes int64 // record.Absent for none
+	client, consumer            uint64
+
+	status int32
+	cache  cacheVerdict
+}
+
+type cacheVerdict uint8
+
+const (
+	noCache cacheVerdict = iota
+	cacheHit
+	cacheMiss
+	cacheOther
+)
+
+func verdictOf(cache []byte) cacheVerdict {
+	switch {
+	case len(cache) == 0:
+		return noCache
+	case asciiEqualFold(cache, "hit"):
+		return cacheHit
+	case asciiEqualFold(cache, "miss"):
+		return cacheMiss
+	}
+	return cacheOther
+}
+
+// asciiEqualFold reports whether b is lower, which is in lower case, in any case.
+func asciiEqualFold(b []byte, lower string) bool {
+	if len(b) != len(lower) {
+		return false
+	}
+	for i, c := range b {
+		if c|0x20 != lower[i] {
+			return false
+		}
+	}
+	return true
+}

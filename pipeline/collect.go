@@ -1,0 +1,176 @@
+package pipeline
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gatemeter/gatemeter/pipeline/point"
+)
+
+// collector merges the workers' cells of a window into a pane. The dispatcher owns it.
+//
+// Series meet under their cleaned path, not their raw values: `/a.b` and `/a_b` are one node in Graphite, and two series
+// writing one node would lose one of them.
+type collector struct {
+	pipeline *Pipeline
+	names    *statNames
+	slots    [][]map[string]*slot // chain, level, path
+	touched  [][][]*slot          // chain, level: of the pane at hand
+	pane     uint64               // number of the pane at hand
+	free     []*value
+	n        int // slots
+	sweep    int // forget unused ones when n reaches this
+}
+
+// slot is one series of one rollup over all workers and panes.
+type slot struct {
+	series point.Series
+	parent *slot // in the next coarser level
+	value  *value
+	pane   uint64 // the last that touched it
+}
+
+func newCollector(p *Pipeline) *collector {
+	c := &collector{pipeline: p, names: newStatNames(p.set.Metrics.Percentiles), sweep: minSweep}
+	c.slots = make([][]map[string]*slot, len(p.chains))
+	c.touched = make([][][]*slot, len(p.chains))
+	for i, chain := range p.chains {
+		c.slots[i] = make([]map[string]*slot, len(chain.levels))
+		c.touched[i] = make([][]*slot, len(chain.levels))
+		for j := range c.slots[i] {
+			c.slots[i][j] = map[string]*slot{}
+		}
+	}
+	return c
+}
+
+// collect returns the pane of the shard's window that starts at start, and notes that discarding sinks now have all of it.
+func (c *collector) collect(s *shard, start int64) *point.Pane {
+	c.pane++
+	key := windowKey{s.index, start}
+	for _, w := range c.pipeline.workers {
+		win := w.windows[key]
+		if win == nil {
+			continue
+		}
+		for series, cell := range win.cells {
+			c.touch(c.slotOf(series), series.chain.index, len(series.chain.levels)-1).merge(&cell.value)
+			cell.markSent()
+		}
+		win.changed = false
+	}
+	pane := &point.Pane{Shard: s.label, Start: start, End: start + c.pipeline.windows.width}
+	for i, chain := range c.pipeline.chains {
+		for level := len(chain.levels) - 1; level > 0; level-- {
+			for _, k := range c.touched[i][level] {
+				c.touch(k.parent, i, level-1).merge(k.value)
+			}
+		}
+	}
+	n := 0
+	for _, levels := range c.touched {
+		for _, touched := range levels {
+			n += len(touched)
+		}
+	}
+	pane.Points = make([]point.Point, 0, n*c.names.perSeries)
+	for _, levels := range c.touched {
+		for level, touched := range levels {
+			slices.SortFunc(touched, func(a, b *slot) int { return strings.Compare(a.series.Path, b.series.Path) })
+			for _, k := range touched {
+				pane.Points = c.names.appendPoints(pane.Points, &k.series, k.value)
+				k.value.reset()
+				c.free = append(c.free, k.value)
+				k.value = nil
+			}
+			levels[level] = touched[:0]
+		}
+	}
+	if len(c.free) > maxFree {
+		c.free = slices.Delete(c.free, maxFree, len(c.free))
+	}
+	c.tidy()
+	return pane
+}
+
+// touch returns the slot's value of the pane at hand.
+func (c *collector) touch(k *slot, chain, level int) *value {
+	if k.pane != c.pane {
+		k.pane = c.pane
+		c.touched[chain][level] = append(c.touched[chain][level], k)
+		if n := len(c.free); n > 0 {
+			k.value, c.free = c.free[n-1], c.free[:n-1]
+		} else {
+			k.value = &value{}
+		}
+	}
+	return k.value
+}
+
+// slotOf returns where s is added up.
+func (c *collector) slotOf(s *series) *slot {
+	if s.slot == nil {
+		parts := keyParts(s.key[1:])
+		for i := range s.chain.levels {
+			s.slot = c.slotAt(s.chain, i, parts, s.slot)
+		}
+	}
+	return s.slot
+}
+
+func (c *collector) slotAt(chain *chain, i int, parts []string, parent *slot) *slot {
+	l := &chain.levels[i]
+	values := make([]string, len(l.order))
+	dimensions := make([]string, len(l.order))
+	path := []byte(l.rollup.Name)
+	for j, at := range l.order {
+		values[j], dimensions[j] = parts[at], l.rollup.Dimensions[j].String()
+		path = point.AppendClean(append(path, '.'), values[j])
+	}
+	if k := c.slots[chain.index][i][string(path)]; k != nil {
+		return k
+	}
+	k := &slot{parent: parent, series: point.Series{Rollup: l.rollup.Name, Dimensions: dimensions, Values: values, Path: string(path)}}
+	c.slots[chain.index][i][k.series.Path] = k
+	c.n++
+	return k
+}
+
+// idlePanes is after how many panes without it a slot may be forgotten.
+const idlePanes = 1000
+
+// tidy forgets slots that no recent pane had, once there are many.
+func (c *collector) tidy() {
+	if c.n < c.sweep {
+		return
+	}
+	c.n = 0
+	for _, levels := range c.slots {
+		for _, slots := range levels {
+			for path, k := range slots {
+				if k.pane+idlePanes < c.pane {
+					delete(slots, path)
+				}
+			}
+			c.n += len(slots)
+		}
+	}
+	for _, w := range c.pipeline.workers {
+		for _, s := range w.series.slots {
+			if s != nil && s.slot != nil && s.slot.forgotten(c.pane) {
+				s.slot = nil
+			}
+		}
+	}
+	c.sweep = max(minSweep, 2*c.n)
+}
+
+// forgotten reports whether k, or what it is merged into, is no longer known to the collector.
+func (k *slot) forgotten(pane uint64) bool {
+	for ; k != nil; k = k.parent {
+		if k.pane+idlePanes < pane {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,135 @@
+package pipeline
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gatemeter/gatemeter/pipeline/cursor"
+)
+
+// committer saves cursors, and keeps the order of saving and sending that discarding sinks need (rule 4): a cursor is saved
+// once every at_least_once sink has the changes of its epoch; an at_most_once sink gets those of an epoch once it is saved.
+type committer struct {
+	pipeline *Pipeline
+	wake     chan struct{} // has room for one
+
+	mu      sync.Mutex
+	pending *candidate // waits to be saved
+	next    *candidate // the newest after it
+	shards  []ShardStats
+	stats   CommitStats
+}
+
+// candidate is an epoch's cursors.
+type candidate struct {
+	epoch   uint64
+	cursors []cursor.Cursor
+}
+
+func newCommitter(p *Pipeline) *committer {
+	return &committer{pipeline: p, wake: make(chan struct{}, 1)}
+}
+
+// offer hands over what an epoch leaves to be saved. It does not wait.
+func (c *committer) offer(epoch uint64, cursors []cursor.Cursor) {
+	c.mu.Lock()
+	k := &candidate{epoch, cursors}
+	if c.pending == nil {
+		c.pending = k
+	} else {
+		c.next = k // one in between is left out: the newer says all that it did
+	}
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run saves until ctx ends.
+func (c *committer) run(ctx context.Context) {
+	retry := time.NewTicker(time.Second) // at_least_once sinks confirm, and full disks are emptied, without a wake
+	defer retry.Stop()
+	for {
+		select {
+		case <-c.wake:
+		case <-retry.C:
+		case <-ctx.Done():
+			return
+		}
+		for c.step() {
+		}
+	}
+}
+
+// saveLast saves what is still to be saved, when no one else runs any more.
+func (c *committer) saveLast() {
+	for c.step() {
+	}
+}
+
+// step saves the pending candidate if it may be, and reports whether it did.
+func (c *committer) step() bool {
+	c.mu.Lock()
+	k := c.pending
+	c.mu.Unlock()
+	if k == nil {
+		return false
+	}
+	for _, l := range c.pipeline.lanes {
+		if l.set.Discarding && l.set.AtLeastOnce && l.confirmed() < k.epoch {
+			return false
+		}
+	}
+	var err error
+	if c.pipeline.set.Save != nil {
+		err = c.pipeline.set.Save(k.cursors)
+	}
+	c.mu.Lock()
+	if err != nil {
+		if c.stats.LastError == "" {
+			c.pipeline.set.Log.Error("cursor not saved; trying again, and going on without", "error", err)
+		}
+		c.stats.Failures++
+		c.stats.LastError = err.Error()
+		if c.next != nil { // the newest is the one to try again
+			c.pending, c.next = c.next, nil
+		}
+		c.mu.Unlock()
+		return false
+	}
+	if c.stats.LastError != "" {
+		c.pipeline.set.Log.Info("cursor saved again", "failed_attempts", c.stats.Failures)
+	}
+	c.stats.Saves++
+	c.stats.LastError = ""
+	c.shards = c.shards[:0]
+	for _, saved := range k.cursors {
+		c.shards = append(c.shards, ShardStats{Label: saved.Shard, Emitted: saved.Emitted, Final: saved.Final})
+	}
+	c.pending, c.next = c.next, nil
+	c.mu.Unlock()
+	c.pipeline.savedCursors(k)
+	return true
+}
+
+// savedCursors tells those who wait for it that k has been saved.
+func (p *Pipeline) savedCursors(k *candidate) {
+	p.known.Lock()
+	for _, c := range k.cursors {
+		for _, saved := range c.Partitions {
+			for _, part := range p.partitions {
+				if part.Source == saved.Source && part.Name == saved.Name && part.Shard == c.Shard {
+					part.Needed.Store(saved.Start())
+				}
+			}
+		}
+	}
+	p.known.Unlock()
+	for _, l := range p.lanes {
+		if l.set.Discarding && !l.set.AtLeastOnce {
+			l.release(k.epoch)
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package pipeline
+
+import (
+	"math"
+	"slices"
+
+	"github.com/gatemeter/gatemeter/pipeline/cursor"
+	"github.com/gatemeter/gatemeter/pipeline/point"
+)
+
+// epoch is the one step in which panes leave and the cursor follows (rule 3). It waits until no worker is busy, so that what
+// it takes of the windows is their value at each partition's `read`. end says that nothing will come any more: every window
+// becomes final.
+func (p *Pipeline) epoch(end bool) {
+	p.busy.Wait()
+	p.epochs++
+	var panes []*point.Pane
+	cursors := make([]cursor.Cursor, 0, len(p.shards))
+	confirmed := p.confirmed()
+	for _, s := range p.shards {
+		if !s.whole {
+			s.whole = true
+			for _, k := range s.partitions {
+				s.whole = s.whole && k.rebuilt()
+			}
+			if !s.whole && !end { // nothing leaves before the rebuild is whole
+				cursors = append(cursors, s.saved)
+				continue
+			}
+		}
+		panes = p.send(s, end, panes)
+		for len(s.finals) > 0 && s.finals[0].epoch <= confirmed {
+			s.savedFinal = s.finals[0].final
+			s.finals = s.finals[1:]
+		}
+		cursors = append(cursors, p.cursor(s))
+	}
+	for _, l := range p.lanes {
+		l.push(p.epochs, panes)
+	}
+	p.committer.offer(p.epochs, cursors)
+}
+
+// send appends the panes of s that are due, and makes final what cannot change any more.
+func (p *Pipeline) send(s *shard, end bool, panes []*point.Pane) []*point.Pane {
+	cfg := p.windows
+	starts := p.openWindows(s)
+	watermark, quiet := p.shardWatermark(s)
+	emitted, final := s.emitted, s.final
+	if watermark != cursor.NoWatermark {
+		emitted = max(emitted, cfg.closed(watermark, 0))
+		final = max(final, min(emitted, cfg.closed(watermark, cfg.amend)))
+	}
+	kind := point.OnTime
+	if len(starts) > 0 {
+		last := starts[len(starts)-1] + cfg.width
+		switch {
+		case end:
+			emitted = max(emitted, last)
+			final = emitted
+		case quiet && !s.early: // rule 8: the windows as they stand, which changes nothing else
+			s.early = true
+			if last > emitted {
+				emitted, kind = last, point.Early
+			}
+		}
+	}
+	for _, start := range starts {
+		stop := start + cfg.width
+		if stop > emitted || stop <= s.emitted && !p.changed(s, start) {
+			continue
+		}
+		pane := p.collector.collect(s, start)
+		switch {
+		case stop <= s.emitted:
+			pane.Kind = point.Late
+		case kind == point.Early && stop > cfg.closedOr(watermark):
+			pane.Kind = point.Early
+		}
+		panes = append(panes, pane)
+		p.totals.panes[pane.Kind].Add(1)
+	}
+	s.emitted = emitted
+	if final > s.final {
+		s.final = final
+		s.finals = append(s.finals, finalAt{p.epochs, final})
+		for _, start := range starts {
+			if start+cfg.width <= final {
+				for _, w := range p.workers {
+					w.drop(windowKey{s.index, start})
+				}
+			}
+		}
+	}
+	return panes
+}
+
+// closedOr is closed for a watermark that may be none.
+func (c *windowing) closedOr(watermark int64) int64 {
+	if watermark == cursor.NoWatermark {
+		return math.MinInt64
+	}
+	return c.closed(watermark, 0)
+}
+
+// openWindows returns the starts of the shard's windows in memory, in order.
+func (p *Pipeline) openWindows(s *shard) []int64 {
+	var starts []int64
+	for _, w := range p.workers {
+		for key := range w.windows {
+			if key.shard == s.index {
+				starts = append(starts, key.start)
+			}
+		}
+	}
+	slices.Sort(starts)
+	return slices.Compact(starts)
+}
+
+// changed reports whether the window has had a record since it was last collected.
+func (p *Pipeline) changed(s *shard, start int64) bool {
+	for _, w := range p.workers {
+		if win := w.windows[windowKey{s.index, start}]; win != nil && win.changed {
+			return true
+		}
+	}
+	return false
+}
+
+// shardWatermark returns the lowest watermark over the shard's partitions that hold it up, NoWatermark when that cannot be
+// said, and whether all partitions that have not ended are silent.
+func (p *Pipeline) shardWatermark(s *shard) (watermark int64, quiet bool) {
+	now, active := p.set.Now(), false
+	watermark, quiet = math.MaxInt64, true
+	highest := int64(cursor.NoWatermark)
+	for _, k := range s.partitions {
+		highest = max(highest, k.watermark)
+		if k.ended || k.caughtUp && now.Sub(k.lastData) >= p.set.Metrics.Idle {
+			continue
+		}
+		watermark, active, quiet = min(watermark, k.watermark), true, false
+	}
+	if !active {
+		// Nobody holds the windows up, and nobody will bring anything older than what the furthest has brought: as far as
+		// that one has come, no further. The clock closes no window.
+		watermark = highest
+	}
+	return watermark, quiet
+}
+
+// confirmed returns the epoch up to which every accumulating sink has, or has given up, all panes.
+func (p *Pipeline) confirmed() uint64 {
+	confirmed := uint64(math.MaxUint64)
+	for _, l := range p.lanes {
+		if !l.set.Discarding {
+			confirmed = min(confirmed, l.confirmed())
+		}
+	}
+	return confirmed
+}
+
+// cursor returns where s stands, to be saved.
+func (p *Pipeline) cursor(s *shard) cursor.Cursor {
+	c := cursor.Cursor{Shard: s.label, Emitted: s.emitted, Final: s.savedFinal, Fingerprint: p.set.Metrics.Fingerprint}
+	for _, k := range s.partitions {
+		k.forget(p.windows, s.final, s.savedFinal)
+		if k.ID != "" {
+			c.Partitions = append(c.Partitions, k.cursor())
+		}
+	}
+	return c
+}

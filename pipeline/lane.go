@@ -1,0 +1,256 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/gatemeter/gatemeter/pipeline/point"
+)
+
+// lane is the way of panes to one metric sink: a queue and the goroutine that empties it, so that no sink waits for another.
+// A pane that is newer than a queued one of the same window takes its place, as a full value makes the older one needless.
+type lane struct {
+	set  *MetricSinkSettings
+	sink MetricSink
+	all  *Settings
+
+	mu       sync.Mutex
+	wake     chan struct{} // has room for one
+	queue    []queued
+	points   int    // in queue
+	pushed   uint64 // newest epoch in queue or before
+	sending  uint64 // lowest epoch among the panes being sent, math.MaxUint64 when none
+	released uint64 // at_most_once: newest epoch that has been saved
+	acked    chan struct{}
+	stats    LaneStats
+}
+
+type queued struct {
+	epoch uint64
+	pane  *point.Pane
+}
+
+// sendPoints is about how many points one Send is given.
+const sendPoints = 20_000
+
+func newLane(set *MetricSinkSettings, all *Settings) *lane {
+	return &lane{
+		set: set, sink: set.Sink, all: all, wake: make(chan struct{}, 1), acked: make(chan struct{}, 1), sending: math.MaxUint64,
+		stats: LaneStats{Name: set.Name},
+	}
+}
+
+// push queues the panes of an epoch.
+func (l *lane) push(epoch uint64, panes []*point.Pane) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, pane := range panes {
+		if !l.set.Discarding {
+			l.supersede(pane)
+		}
+		l.queue = append(l.queue, queued{epoch, pane})
+		l.points += len(pane.Points)
+	}
+	for l.points > l.set.MaxPoints && len(l.queue) > 1 {
+		l.points -= len(l.queue[0].pane.Points)
+		l.stats.DroppedPanes++
+		l.queue = l.queue[1:]
+	}
+	l.pushed = epoch
+	l.signal()
+}
+
+// supersede takes out of the queue what pane makes needless.
+func (l *lane) supersede(pane *point.Pane) {
+	for i := range l.queue {
+		old := l.queue[i].pane
+		if old.Start == pane.Start && old.Shard == pane.Shard {
+			l.points -= len(old.Points)
+			l.queue = append(l.queue[:i:i], l.queue[i+1:]...)
+			return
+		}
+	}
+}
+
+// release lets panes of an at_most_once sink go, up to those of epoch, which has been saved.
+func (l *lane) release(epoch uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.released = epoch
+	l.signal()
+}
+
+func (l *lane) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// confirmed returns the newest epoch of which the sink has everything, or never will.
+func (l *lane) confirmed() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.confirmedLocked()
+}
+
+func (l *lane) confirmedLocked() uint64 {
+	oldest := l.sending
+	if len(l.queue) > 0 {
+		oldest = min(oldest, l.queue[0].epoch)
+	}
+	if oldest == math.MaxUint64 {
+		return l.pushed
+	}
+	return oldest - 1
+}
+
+// empty waits until the sink has everything up to epoch.
+func (l *lane) empty(ctx context.Context, epoch uint64) error {
+	for l.confirmed() < epoch {
+		select {
+		case <-l.acked:
+		case <-ctx.Done():
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.confirmedLocked() >= epoch {
+				return nil
+			}
+			return fmt.Errorf("sink %s has not taken %d panes: %s", l.set.Name, max(len(l.queue), 1), l.stats.LastError)
+		}
+	}
+	return nil
+}
+
+// run sends until ctx ends.
+func (l *lane) run(ctx context.Context) {
+	failures := 0
+	for {
+		panes, old := l.take()
+		if old > 0 {
+			l.all.Log.Warn("panes too old for the sink were left out", "sink", l.set.Name, "panes", old, "max_age", l.set.MaxAge)
+		}
+		if len(panes) == 0 {
+			select {
+			case <-l.wake:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		for {
+			err := l.sink.Send(ctx, panes)
+			if ctx.Err() != nil && err != nil {
+				return // not confirmed: the next run sends them
+			}
+			if err == nil {
+				if failures > 0 {
+					l.all.Log.Info("sink is back", "sink", l.set.Name, "failed_attempts", failures)
+				}
+				failures = 0
+				l.done(panes, nil)
+				break
+			}
+			if failures == 0 {
+				l.all.Log.Error("sink failed; trying again until it is back", "sink", l.set.Name, "error", err)
+			}
+			failures++
+			if l.set.Discarding && !l.set.AtLeastOnce {
+				l.done(panes, err) // part of them may have arrived: sending again could double it
+			} else {
+				l.failed(err)
+			}
+			if !pause(ctx, backoff(failures, l.all.Rand)) {
+				return
+			}
+			if l.set.Discarding && !l.set.AtLeastOnce {
+				break
+			}
+		}
+	}
+}
+
+// take returns the next panes that may be sent, and how many were left out for their age.
+func (l *lane) take() (panes []*point.Pane, old int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	points := 0
+	for len(l.queue) > 0 && points < sendPoints {
+		q := l.queue[0]
+		if l.set.Discarding && !l.set.AtLeastOnce && q.epoch > l.released {
+			break
+		}
+		l.queue = l.queue[1:]
+		l.points -= len(q.pane.Points)
+		if l.set.Discarding && l.set.MaxAge > 0 && l.all.Now().Unix()-q.pane.End > int64(l.set.MaxAge/time.Second) {
+			l.stats.TooOldPanes++
+			old++
+			continue
+		}
+		if len(panes) == 0 {
+			l.sending = q.epoch
+		}
+		panes = append(panes, q.pane)
+		points += len(q.pane.Points)
+	}
+	if len(panes) == 0 && old > 0 {
+		l.notify()
+	}
+	return panes, old
+}
+
+// done notes that panes are with the sink, or, with err, that they are given up.
+func (l *lane) done(panes []*point.Pane, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sending = math.MaxUint64
+	if err == nil {
+		for _, p := range panes {
+			l.stats.Points += int64(len(p.Points))
+			l.stats.Newest = max(l.stats.Newest, p.End)
+		}
+		l.stats.Panes += int64(len(panes))
+		l.stats.LastError = ""
+	} else {
+		l.stats.Failures++
+		l.stats.LastError = err.Error()
+		l.stats.LostPanes += int64(len(panes))
+	}
+	l.notify()
+}
+
+func (l *lane) failed(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Failures++
+	l.stats.LastError = err.Error()
+}
+
+// notify tells those who wait for confirmations.
+func (l *lane) notify() {
+	select {
+	case l.acked <- struct{}{}:
+	default:
+	}
+}
+
+// backoff returns how long to wait after that many failures in a row: 100 ms doubled up to 15 s, less up to a half.
+func backoff(failures int, random func() float64) time.Duration {
+	d := min(100*time.Millisecond<<min(failures-1, 10), 15*time.Second)
+	return d - time.Duration(random()*float64(d)/2)
+}
+
+// pause waits for d and reports whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,218 @@
+package pipeline
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/cursor"
+	"github.com/gatemeter/gatemeter/pipeline/record"
+)
+
+// partition is what the pipeline knows of one partition.
+type partition struct {
+	*batch.Partition
+	source *SourceSettings
+	number int // of the source, among Settings.Sources
+	shard  *shard
+
+	// The dispatcher's own.
+	saved    cursor.Partition // where the run before left it; zero for a new one
+	next     int64            // offset after the last task given out
+	tasks    uint64           // given out
+	caughtUp bool
+	ended    bool
+	lastData time.Time // clock, when a batch last came
+	state    []byte    // the source's, of the newest batch
+
+	// In turn: written by the task whose turn it is, and by the dispatcher at a barrier.
+	mu        sync.Mutex
+	turned    *sync.Cond
+	turn      uint64 // the task whose turn it is
+	watermark int64  // Unix nanoseconds
+	first     []firstRecord
+	admitted  []*admission
+
+	counts Counts // under mu
+	said   map[record.Reason]time.Time
+
+	acks acks
+}
+
+// firstRecord is the first record of a window in a partition: where a restart has to begin to build the window anew.
+type firstRecord struct {
+	window    int64
+	offset    int64
+	watermark int64 // just before that record
+}
+
+// admission is the series of one window that the partition's records may be counted under: the first max_series keys of each
+// level, in the order of the log's bytes, so that a restart admits the same.
+type admission struct {
+	window int64
+	keys   [][]map[string]struct{} // chain, level
+}
+
+func newPartition(b *batch.Partition, number int, source *SourceSettings, s *shard, now time.Time) *partition {
+	p := &partition{
+		Partition: b, number: number, source: source, shard: s, watermark: cursor.NoWatermark, lastData: now,
+		said: map[record.Reason]time.Time{},
+	}
+	p.turned = sync.NewCond(&p.mu)
+	return p
+}
+
+// resume sets p where the run before left it; reading goes on from offset.
+func (p *partition) resume(saved cursor.Partition, offset int64) {
+	p.saved = saved
+	p.watermark = saved.Watermark
+	p.next = offset
+	p.state = saved.State
+	p.acks.done = saved.Indexed
+	p.Needed.Store(saved.Start())
+}
+
+// rebuilt reports whether p is back where the run before had read to.
+func (p *partition) rebuilt() bool { return p.next >= p.saved.Read || p.ended || p.caughtUp }
+
+// pass waits for the task's turn, and in it: judges which of the task's windows begin here, admits its series, and leaves
+// the watermark for the next task. It returns the watermark before the task's first line. Rule 1 is here: nothing but the
+// partition's bytes so far decides.
+func (p *partition) pass(t *task, w *worker) int64 {
+	cfg := w.pipeline.windows
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.turn != t.number {
+		p.turned.Wait()
+	}
+	before := p.watermark
+	for i := range w.touched {
+		f := &w.touched[i]
+		f.watermark = max(f.watermark, before)
+		if !cfg.late(f.window, f.watermark) && !slices.ContainsFunc(p.first, func(k firstRecord) bool { return k.window == f.window }) {
+			p.first = append(p.first, *f)
+		}
+	}
+	for i := range w.pairs {
+		pair := &w.pairs[i]
+		if pair.target == nil && !cfg.late(pair.window, max(pair.watermark, before)) {
+			pair.target = p.admit(pair.window, pair.series, w)
+		}
+	}
+	p.watermark = max(before, w.watermark)
+	p.turn++
+	p.turned.Broadcast()
+	return before
+}
+
+// admit returns the series that s counts under in window: s itself, or the one it is folded into.
+func (p *partition) admit(window int64, s *series, w *worker) *series {
+	i := slices.IndexFunc(p.admitted, func(a *admission) bool { return a.window == window })
+	if i < 0 {
+		i = len(p.admitted)
+		p.admitted = append(p.admitted, newAdmission(window, w.pipeline.chains))
+	}
+	a := p.admitted[i]
+	target := s
+	for level, l := range s.chain.levels {
+		if l.width == 0 {
+			continue
+		}
+		key := s.key[:s.ends[level]]
+		known := a.keys[s.chain.index][level]
+		if _, ok := known[key]; ok {
+			continue
+		}
+		if len(known) >= w.pipeline.set.Metrics.MaxSeries {
+			target = w.series.folded(s, level)
+			w.foldedSeries++
+			break
+		}
+		known[key] = struct{}{}
+	}
+	s.verdictPartition, s.verdictWindow, s.target = p, window, target
+	return target
+}
+
+func newAdmission(window int64, chains []*chain) *admission {
+	a := &admission{window: window, keys: make([][]map[string]struct{}, len(chains))}
+	for i, c := range chains {
+		a.keys[i] = make([]map[string]struct{}, len(c.levels))
+		for j := range a.keys[i] {
+			a.keys[i][j] = map[string]struct{}{}
+		}
+	}
+	return a
+}
+
+// forget drops what p knows of windows that can no longer change (admitted) or are final also in the saved cursor (first).
+func (p *partition) forget(cfg *windowing, final, savedFinal int64) {
+	p.admitted = slices.DeleteFunc(p.admitted, func(a *admission) bool { return a.window+cfg.width <= final })
+	p.first = slices.DeleteFunc(p.first, func(f firstRecord) bool { return f.window+cfg.width <= savedFinal })
+}
+
+// cursor returns where p stands, to be saved. Call it at a barrier.
+func (p *partition) cursor() cursor.Partition {
+	c := cursor.Partition{
+		Source: p.Source, Name: p.Name, ID: p.ID, Replay: p.next, Watermark: p.watermark,
+		Read: p.next, Indexed: p.acks.confirmed(), State: p.state,
+	}
+	for _, f := range p.first {
+		if f.offset < c.Replay {
+			c.Replay, c.Watermark = f.offset, f.watermark
+		}
+	}
+	return c
+}
+
+// acks follows which tasks' records every record sink has confirmed. Tasks are started in the order of their offsets and
+// confirmed in any.
+type acks struct {
+	mu      sync.Mutex
+	done    int64 // everything below is confirmed
+	waiting []*ack
+}
+
+// ack is a task whose records are on their way.
+type ack struct {
+	next int64 // offset after its last line
+	left int   // confirmations that have not come
+}
+
+// start notes a task that ends before next and waits for n confirmations.
+func (a *acks) start(next int64, n int) *ack {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k := &ack{next: next, left: n}
+	a.waiting = append(a.waiting, k)
+	a.settle()
+	return k
+}
+
+// confirm takes one confirmation of k.
+func (a *acks) confirm(k *ack) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k.left--
+	if k.left < 0 {
+		panic("BUG: a record sink confirmed a body twice")
+	}
+	a.settle()
+}
+
+func (a *acks) settle() {
+	n := 0
+	for n < len(a.waiting) && a.waiting[n].left == 0 {
+		a.done = max(a.done, a.waiting[n].next)
+		n++
+	}
+	a.waiting = slices.Delete(a.waiting, 0, n)
+}
+
+// confirmed returns the offset below which everything is confirmed.
+func (a *acks) confirmed() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.done
+}

@@ -1,0 +1,289 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/cursor"
+)
+
+// Pipeline runs sources into sinks. Make one with New; Run it once; Stats may be called from any goroutine.
+type Pipeline struct {
+	set      Settings
+	windows  *windowing
+	chains   []*chain
+	services [][]byte // by source
+
+	workers []*worker
+	tasks   chan *task
+	busy    sync.WaitGroup // tasks given out and not done
+	bodies  []*bodyPool    // by record sink
+
+	lanes     []*lane
+	committer *committer
+
+	// The dispatcher's own. known guards the slices for Stats.
+	known      sync.Mutex
+	partitions []*partition
+	shards     []*shard
+	byBatch    map[*batch.Partition]*partition
+	collector  *collector
+	epochs     uint64
+
+	openParts atomic.Int64 // windows open, added up over workers
+	shared    sync.Mutex   // sharedBatch.left
+	drain     context.Context
+	totals    totals
+}
+
+// shard is the partitions whose windows are merged and sent under one label.
+type shard struct {
+	index      int
+	label      string
+	saved      cursor.Cursor
+	partitions []*partition
+
+	emitted, final int64 // Unix seconds; see cursor.Cursor
+	savedFinal     int64 // final as far as every accumulating sink has confirmed it
+	finals         []finalAt
+	whole          bool // every partition is back where the run before had read to
+	early          bool // the open windows have been sent early, and nothing has come since
+}
+
+// finalAt is what final became in an epoch.
+type finalAt struct {
+	epoch uint64
+	final int64
+}
+
+// New returns a pipeline of s.
+func New(s Settings) (*Pipeline, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	p := &Pipeline{set: s, windows: newWindowing(&s.Metrics), chains: makeChains(s.Metrics.Rollups), byBatch: map[*batch.Partition]*partition{}}
+	for i := range s.Sources {
+		service := s.Sources[i].Service
+		if service == "" {
+			service = s.Sources[i].Name
+		}
+		p.services = append(p.services, []byte(service))
+	}
+	for range s.RecordSinks {
+		p.bodies = append(p.bodies, &bodyPool{})
+	}
+	for range s.Workers {
+		p.workers = append(p.workers, newWorker(p))
+	}
+	p.tasks = make(chan *task, s.Workers)
+	p.collector = newCollector(p)
+	for i := range s.MetricSinks {
+		p.lanes = append(p.lanes, newLane(&p.set.MetricSinks[i], &p.set))
+	}
+	p.committer = newCommitter(p)
+	p.totals.manyParts.Store(manyWindows)
+	return p, nil
+}
+
+// Run reads until ctx ends or, with Settings.Once, until all sources have ended. Before it returns everything that was read
+// is counted, the sinks have been given Settings.Drain to take what is theirs, and the cursor is saved. It returns an error
+// when a source failed, or when a run that reads once could not deliver everything.
+func (p *Pipeline) Run(ctx context.Context) error {
+	// Sinks outlive ctx: what has been read is still sent.
+	drain, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	p.drain = drain
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+
+	var lanes, workers sync.WaitGroup
+	for _, l := range p.lanes {
+		lanes.Go(func() { l.run(drain) })
+	}
+	lanes.Go(func() { p.committer.run(drain) })
+	for _, w := range p.workers {
+		workers.Go(func() { w.run(p.tasks) })
+	}
+
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	in := make(chan *batch.Batch)
+	failed := make(chan error, len(p.set.Sources))
+	var sources sync.WaitGroup
+	for i := range p.set.Sources {
+		s := &p.set.Sources[i]
+		sources.Go(func() {
+			if err := s.Source.Run(reading, in); err != nil && reading.Err() == nil {
+				failed <- fmt.Errorf("source %s: %w", s.Name, err)
+				stop()
+			}
+		})
+	}
+	go func() { // ends with the sources
+		sources.Wait()
+		close(in)
+	}()
+
+	// A worker may be held up by a record sink that does not answer: once the end is asked for, only for so long.
+	context.AfterFunc(reading, func() {
+		timer := time.AfterFunc(p.set.Drain, giveUp)
+		context.AfterFunc(drain, func() { timer.Stop() })
+	})
+	p.dispatch(in)
+	close(p.tasks)
+	workers.Wait()
+
+	err := p.finish(drain)
+	giveUp()
+	lanes.Wait()
+	p.committer.saveLast()
+	for _, l := range p.lanes {
+		err = errors.Join(err, l.sink.Close())
+	}
+	select {
+	case failure := <-failed:
+		err = errors.Join(failure, err)
+	default:
+	}
+	return err
+}
+
+// finish sends what is left and waits, within Drain, until the sinks have it.
+func (p *Pipeline) finish(drain context.Context) error {
+	var undelivered error
+	ctx, cancel := context.WithTimeout(drain, p.set.Drain)
+	defer cancel()
+	end := p.set.Once
+	for _, k := range p.partitions {
+		end = end && k.ended // a run that was told to stop has not seen the end
+	}
+	for i := range p.set.RecordSinks {
+		s := &p.set.RecordSinks[i]
+		if err := s.Sink.Close(ctx); err != nil {
+			undelivered = errors.Join(undelivered, fmt.Errorf("records left for sink %s: %w", s.Name, err))
+		}
+	}
+	p.epoch(end)
+	ctx, cancel = context.WithTimeout(drain, p.set.Drain)
+	defer cancel()
+	for _, l := range p.lanes {
+		if err := l.empty(ctx, p.epochs); err != nil {
+			undelivered = errors.Join(undelivered, err)
+		}
+	}
+	p.epoch(end) // nothing new to send, but now the sinks' confirmations are known
+	if p.set.Once {
+		return undelivered
+	}
+	if undelivered != nil {
+		p.set.Log.Warn("stopped before every sink had everything; the next run sends it", "error", undelivered)
+	}
+	return nil
+}
+
+// open finds the partitions and puts each where the run before left it.
+func (p *Pipeline) open(ctx context.Context) error {
+	for i := range p.set.Sources {
+		s := &p.set.Sources[i]
+		var saved []cursor.Partition
+		for _, c := range p.set.Saved {
+			for _, k := range c.Partitions {
+				if k.Source == s.Name {
+					saved = append(saved, k)
+				}
+			}
+		}
+		opened, err := s.Source.Open(ctx, saved)
+		if err != nil {
+			return fmt.Errorf("open source %s: %w", s.Name, err)
+		}
+		for _, o := range opened {
+			k := p.addPartition(o.Partition, i)
+			k.next = o.Offset
+			for _, c := range saved {
+				if c.Name == o.Partition.Name && c.ID == o.Partition.ID {
+					k.resume(c, o.Offset)
+				}
+			}
+			if k.saved.Name == "" {
+				k.acks.done = o.Offset
+			}
+		}
+	}
+	return nil
+}
+
+// addPartition makes the partition known.
+func (p *Pipeline) addPartition(b *batch.Partition, source int) *partition {
+	p.known.Lock()
+	defer p.known.Unlock()
+	var s *shard
+	for _, known := range p.shards {
+		if known.label == b.Shard {
+			s = known
+		}
+	}
+	if s == nil {
+		s = p.addShard(b.Shard)
+	}
+	k := newPartition(b, source, &p.set.Sources[source], s, p.set.Now())
+	s.partitions = append(s.partitions, k)
+	p.partitions = append(p.partitions, k)
+	p.byBatch[b] = k
+	return k
+}
+
+func (p *Pipeline) addShard(label string) *shard {
+	s := &shard{index: len(p.shards), label: label, emitted: cursor.NoWatermark, final: cursor.NoWatermark, savedFinal: cursor.NoWatermark}
+	for _, c := range p.set.Saved {
+		if c.Shard != label {
+			continue
+		}
+		s.saved = c
+		s.emitted, s.final, s.savedFinal = c.Emitted, c.Final, c.Final
+		if c.Fingerprint != p.set.Metrics.Fingerprint {
+			p.set.Log.Warn("the configuration of the windows has changed: those not final are built anew; the one that lies across this time is partial",
+				"shard", label, "time", time.Unix(c.Final, 0).UTC())
+		}
+	}
+	p.shards = append(p.shards, s)
+	return s
+}
+
+// bodyPool keeps the buffers of a record sink's bodies.
+type bodyPool struct {
+	mu   sync.Mutex
+	free []*Body
+}
+
+// maxBodies and maxBody bound what a bodyPool keeps.
+const (
+	maxBodies = 16
+	maxBody   = 4 << 20
+)
+
+func (p *bodyPool) get() *Body {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.free); n > 0 {
+		b := p.free[n-1]
+		p.free = p.free[:n-1]
+		return b
+	}
+	return &Body{}
+}
+
+func (p *bodyPool) put(b *Body) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.free) < maxBodies && cap(b.Bytes) <= maxBody {
+		b.Bytes, b.Docs, b.Done = b.Bytes[:0], 0, nil
+		p.free = append(p.free, b)
+	}
+}

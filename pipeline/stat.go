@@ -1,0 +1,104 @@
+package pipeline
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/gatemeter/gatemeter/pipeline/histogram"
+	"github.com/gatemeter/gatemeter/pipeline/point"
+)
+
+// The metrics, as sinks name them.
+const (
+	MetricRequests        = "requests"
+	MetricLatency         = "latency"
+	MetricUpstreamLatency = "upstream_latency"
+	MetricGatewayLatency  = "gateway_latency"
+	MetricRequestBytes    = "request_bytes"
+	MetricResponseBytes   = "response_bytes"
+	MetricClients         = "clients"
+	MetricConsumers       = "consumers"
+	MetricCache           = "cache"
+	MetricThrottled       = "throttled"
+)
+
+// statNames turns values into points. Names are made once.
+type statNames struct {
+	percentiles []percentile
+	perSeries   int // about how many points a series gives
+}
+
+type percentile struct {
+	name     string // p50, p999 for 99.9
+	quantile float64
+}
+
+func newStatNames(percentiles []float64) *statNames {
+	n := &statNames{perSeries: 16 + 3*len(percentiles)}
+	for _, p := range percentiles {
+		n.percentiles = append(n.percentiles, percentile{PercentileName(p), p / 100})
+	}
+	return n
+}
+
+// PercentileName returns the stat's name of the percentile p: p50, p99, p999 for 99.9.
+func PercentileName(p float64) string {
+	return "p" + strings.ReplaceAll(strconv.FormatFloat(p, 'f', -1, 64), ".", "")
+}
+
+// appendPoints appends the points of v. What no record of the window carried gives none; the status classes 2xx to 5xx are
+// always there.
+func (n *statNames) appendPoints(points []point.Point, s *point.Series, v *value) []point.Point {
+	counter := func(metric, stat string, full, sent int64) {
+		points = append(points, point.Point{Series: s, Metric: metric, Stat: stat, Kind: point.Counter, Count: full, Change: full - sent})
+	}
+	gauge := func(metric, stat string, value float64) {
+		points = append(points, point.Point{Series: s, Metric: metric, Stat: stat, Kind: point.Gauge, Value: value})
+	}
+	latency := func(metric string, h *histogram.Histogram, sent int64) {
+		if h.Count() == 0 {
+			return
+		}
+		counter(metric, "count", h.Count(), sent)
+		gauge(metric, "mean", float64(h.Sum())/float64(h.Count())/1e9)
+		gauge(metric, "min", float64(h.Min())/1e9)
+		gauge(metric, "max", float64(h.Max())/1e9)
+		for _, p := range n.percentiles {
+			gauge(metric, p.name, h.Quantile(p.quantile))
+		}
+	}
+
+	counter(MetricRequests, "count", v.requests, v.sent.requests)
+	for class := 1; class < len(statusClasses); class++ {
+		if class > 1 || v.classes[class] > 0 {
+			counter(MetricRequests, statusClasses[class], v.classes[class], v.sent.classes[class])
+		}
+	}
+	for _, c := range v.codes {
+		counter(MetricRequests, strconv.Itoa(int(c.code)), c.n, c.sent)
+	}
+	latency(MetricLatency, &v.latency, v.sent.latencies)
+	latency(MetricUpstreamLatency, &v.upstream, v.sent.upstreamLatencies)
+	latency(MetricGatewayLatency, &v.gateway, v.sent.gatewayLatencies)
+	if v.requestSized > 0 {
+		counter(MetricRequestBytes, "sum", v.requestBytes, v.sent.requestBytes)
+	}
+	if v.responseSized > 0 {
+		counter(MetricResponseBytes, "sum", v.responseBytes, v.sent.responseBytes)
+	}
+	if clients := v.clients.Count(); clients > 0 {
+		gauge(MetricClients, "distinct", float64(clients))
+	}
+	if consumers := v.consumers.Count(); consumers > 0 {
+		gauge(MetricConsumers, "distinct", float64(consumers))
+	}
+	if v.cacheHit+v.cacheMiss+v.cacheOther > 0 {
+		counter(MetricCache, "hit", v.cacheHit, v.sent.cacheHit)
+		counter(MetricCache, "miss", v.cacheMiss, v.sent.cacheMiss)
+		counter(MetricCache, "other", v.cacheOther, v.sent.cacheOther)
+	}
+	if v.throttled > 0 {
+		counter(MetricThrottled, "count", v.throttled, v.sent.throttled)
+	}
+	return points
+}
