@@ -175,8 +175,9 @@ type fact struct {
 	requestBytes, responseBytes int64 // record.Absent for none
 	client, consumer            uint64
 
-	status int32
-	cache  cacheVerdict
+	status   int32
+	cache    cacheVerdict
+	filtered bool // counted nowhere, but its time moves the watermark
 }
 
 type cacheVerdict uint8

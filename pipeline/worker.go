@@ -281,13 +281,23 @@ func (w *worker) complete(t *task, r *record.Record) {
 
 // note makes a fact of r and finds its series.
 func (w *worker) note(t *task, r *record.Record) {
-	if r.Drop&record.DropMetrics != 0 {
-		w.counts.Reasons[record.Filtered]++
-		return
-	}
 	cfg := w.pipeline.windows
-	if r.TimeNanos > t.now+cfg.maxFuture {
+	filtered, future := r.Drop&record.DropMetrics != 0, r.TimeNanos > t.now+cfg.maxFuture
+	switch {
+	case filtered:
+		w.counts.Reasons[record.Filtered]++
+	case future:
 		w.counts.Reasons[record.Future]++
+	}
+	if future {
+		return // it says nothing of how far the log has come
+	}
+	if filtered { // but this one does
+		for range w.pipeline.chains {
+			w.inPair = append(w.inPair, -1)
+		}
+		w.facts = append(w.facts, fact{time: r.TimeNanos, filtered: true})
+		w.watermark = max(w.watermark, r.TimeNanos-cfg.lateness)
 		return
 	}
 	f := fact{
@@ -348,6 +358,7 @@ func (w *worker) count(t *task, before int64) {
 		f := &w.facts[i]
 		end := f.window + cfg.width
 		switch {
+		case f.filtered:
 		case cfg.late(f.window, watermark):
 			w.counts.Reasons[record.Late]++
 		case end <= t.final:
