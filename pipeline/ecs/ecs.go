@@ -189,7 +189,7 @@ func appendEvent(dst []byte, r *record.Record, o *Options) []byte {
 	default:
 		dst = append(dst, `"kind":"event","category":["web"],"type":["access"],"outcome":"failure",`...)
 	}
-	dst = label(dst, `"dataset":"`, o.Dataset)
+	dst = label(dst, `"dataset":`, o.Dataset)
 	if !malformed {
 		dst = number(dst, `"duration":`, r.DurationNanos)
 	}
@@ -201,11 +201,11 @@ func appendEvent(dst []byte, r *record.Record, o *Options) []byte {
 
 func appendGateway(dst []byte, r *record.Record, o *Options) []byte {
 	dst, gateway := open(dst, `"gateway":{`)
-	dst = label(dst, `"shard":"`, o.Shard)
+	dst = label(dst, `"shard":`, o.Shard)
 	if r.Reason.Malformed() {
 		return shut(dst, gateway)
 	}
-	dst = label(dst, `"kind":"`, r.Kind)
+	dst = label(dst, `"kind":`, r.Kind)
 	dst = text(dst, `"route":"`, r.Route)
 	dst = text(dst, `"consumer":"`, r.Consumer)
 	dst = text(dst, `"stage":"`, r.Stage)
@@ -225,21 +225,21 @@ func appendLog(dst []byte, r *record.Record, o *Options) []byte {
 		dst = number(dst, `"offset":`, r.Offset)
 	}
 	if o.Path != "" {
-		dst = append(dst, `"file":{"path":"`...)
-		dst = appendEscaped(dst, o.Path)
-		dst = append(dst, `"},`...)
+		dst = append(dst, `"file":{"path":`...)
+		dst = AppendString(dst, o.Path)
+		dst = append(dst, `},`...)
 	}
 	return shut(dst, log)
 }
 
-// label is text for a value that is the same for many records.
+// label is text for a string: a value that is the same for many records. key ends in its colon.
 func label(dst []byte, key, value string) []byte {
 	if value == "" {
 		return dst
 	}
 	dst = append(dst, key...)
-	dst = appendEscaped(dst, value)
-	return append(dst, '"', ',')
+	dst = AppendString(dst, value)
+	return append(dst, ',')
 }
 
 // address returns a without the brackets and the zone an IPv6 address may be logged with: Elasticsearch's `ip` takes neither.
@@ -247,10 +247,8 @@ func address(a []byte) []byte {
 	if n := len(a); n > 2 && a[0] == '[' && a[n-1] == ']' {
 		a = a[1 : n-1]
 	}
-	if len(a) > 0 && (a[0] == ':' || bytes.IndexByte(a, ':') > 0) {
-		if zone := bytes.IndexByte(a, '%'); zone > 0 {
-			a = a[:zone]
-		}
+	if zone := bytes.IndexByte(a, '%'); zone > 0 && bytes.IndexByte(a[:zone], ':') >= 0 {
+		a = a[:zone]
 	}
 	return a
 }
