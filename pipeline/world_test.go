@@ -255,6 +255,7 @@ type testRun struct {
 	maxSeries int
 	linger    bool
 	change    func(*Settings)
+	started   func(*Pipeline)
 }
 
 // run lets one process work on logs until they end or it dies. It reports whether it lived.
@@ -283,6 +284,9 @@ func (w *world) run(t *testing.T, logs []*testLog, r testRun) bool {
 	p, err := New(s)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if r.started != nil {
+		r.started(p)
 	}
 	err = p.Run(ctx)
 	if err != nil && !w.dead {
