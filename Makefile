@@ -1,0 +1,72 @@
+# `make` alone prints what there is. Only the Go toolchain is needed, but for the targets that say otherwise.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# How long each fuzz target runs in `make test`.
+FUZZTIME ?= 2s
+
+# Packages whose tests start real servers or drive the built binary.
+SERVERS := ./internal/servers ./internal/e2e
+
+.PHONY: help
+help: ## print this
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## generated traffic through the whole pipeline; SECONDS=20 ends it after so long
+	@bin/gatemeter demo $(if $(SECONDS),--seconds $(SECONDS))
+
+.PHONY: build
+build: ## bin/gatemeter, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/gatemeter ./cmd/gatemeter
+
+.PHONY: test
+test: install-servers lint test-unit test-fuzz test-e2e ## everything but the large runs; needs Debian 12 and apt-get for its servers
+
+.PHONY: test-unit
+test-unit: ## unit, property and golden tests under the race detector; needs a C compiler
+	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -vxE "$$($(GO) list $(SERVERS) | paste -sd '|')")
+
+# A target is found by its name; the package that has it by go test -list, so none can be forgotten.
+.PHONY: test-fuzz
+test-fuzz: ## each fuzz target for a moment; FUZZTIME=1m for longer
+	@for folder in $$(grep -rlE --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$folder | grep ^Fuzz); do \
+	    echo "fuzz $$folder $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$folder; \
+	  done; \
+	done
+
+.PHONY: test-e2e
+test-e2e: build ## the binary against real nginx, Graphite, StatsD and Elasticsearch
+	$(GO) test -count=1 -p 1 -timeout 15m $(SERVERS)
+
+.PHONY: e2e-large
+e2e-large: build ## a million lines, killed ten times on the way, against the oracle; some minutes
+	GATEMETER_E2E_LINES=1000000 $(GO) test -count=1 -v -timeout 60m -run '^TestGenerated' ./internal/e2e
+
+.PHONY: install-servers
+install-servers: ## put the servers that tests need on this Debian machine
+	@internal/servers/install.sh
+
+.PHONY: lint
+lint: ## gofumpt, vet, staticcheck
+	@files=$$($(GO) tool gofumpt -l .); if [ -n "$$files" ]; then echo "not formatted, run make fmt:"; echo "$$files"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+
+.PHONY: fmt
+fmt: ## format the Go code
+	$(GO) tool gofumpt -w .
+
+.PHONY: clean
+clean: ## remove what make built; the servers stay in the cache
+	rm -rf bin bench/data
+	$(GO) clean -testcache
