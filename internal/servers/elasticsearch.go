@@ -22,14 +22,14 @@ type Elasticsearch struct {
 // StartElasticsearch starts a node. settings are the node's, as "name=value".
 func StartElasticsearch(t testing.TB, settings ...string) *Elasticsearch {
 	t.Helper()
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), FreeAddress(t)
 	e := &Elasticsearch{URL: "http://" + address}
-	e.Server = start(t, Server{
-		name:    "elasticsearch",
-		command: append([]string{installed(t, "elasticsearch/start.sh"), dir, port(address)}, settings...),
-		output:  filepath.Join(dir, "output.log"),
-		logs:    []string{filepath.Join(dir, "logs/elasticsearch.log")},
-		ready: func() error {
+	e.Server = Start(t, Command{
+		Name:   "elasticsearch",
+		Args:   append([]string{installed(t, "elasticsearch/start.sh"), dir, port(address)}, settings...),
+		Output: filepath.Join(dir, "output.log"),
+		Logs:   []string{filepath.Join(dir, "logs/elasticsearch.log")},
+		Ready: func() error {
 			resp, err := http.Get(e.URL + "/_cluster/health?wait_for_status=yellow&timeout=1s")
 			if err != nil {
 				return err
@@ -94,7 +94,7 @@ func (e *Elasticsearch) Count(index string) int {
 		err = e.Do("GET", index+"/_count", nil, &answer)
 	}
 	if err != nil {
-		e.t.Fatalf("count %s: %v\n%s", index, err, e.tails())
+		e.t.Fatalf("count %s: %v\n%s", index, err, e.Tails())
 	}
 	return answer.Count
 }
@@ -110,7 +110,7 @@ type Document struct {
 func (e *Elasticsearch) Each(index string, f func(Document) error) {
 	e.t.Helper()
 	if err := e.each(index, f); err != nil {
-		e.t.Fatalf("read %s: %v\n%s", index, err, e.tails())
+		e.t.Fatalf("read %s: %v\n%s", index, err, e.Tails())
 	}
 }
 

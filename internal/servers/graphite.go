@@ -30,8 +30,8 @@ type Retentions string
 func StartGraphite(t testing.TB, keep Retentions) *Graphite {
 	t.Helper()
 	dir := t.TempDir()
-	web, query := freeAddress(t), freeAddress(t)
-	g := &Graphite{Plaintext: freeAddress(t), Pickle: freeAddress(t), URL: "http://" + web, Dir: dir, t: t}
+	web, query := FreeAddress(t), FreeAddress(t)
+	g := &Graphite{Plaintext: FreeAddress(t), Pickle: FreeAddress(t), URL: "http://" + web, Dir: dir, t: t}
 	for name, text := range map[string]string{
 		"conf/storage-schemas.conf":     "[all]\npattern = .*\nretentions = " + string(keep) + "\n",
 		"conf/storage-aggregation.conf": "[all]\npattern = .*\nxFilesFactor = 0\naggregationMethod = last\n",
@@ -46,14 +46,14 @@ func StartGraphite(t testing.TB, keep Retentions) *Graphite {
 		"DJANGO_SETTINGS_MODULE=graphite.settings", "PYTHONDONTWRITEBYTECODE=1",
 	}
 	python := mustExist(t, "/usr/bin/python3")
-	g.Carbon = start(t, Server{
-		name: "carbon-cache",
-		command: []string{
+	g.Carbon = Start(t, Command{
+		Name: "carbon-cache",
+		Args: []string{
 			python, mustExist(t, "/usr/bin/carbon-cache"), "--config=" + filepath.Join(dir, "conf/carbon.conf"),
 			"--pidfile=" + filepath.Join(dir, "carbon.pid"), "--nodaemon", "start",
 		},
-		output: filepath.Join(dir, "carbon.log"),
-		ready: func() error {
+		Output: filepath.Join(dir, "carbon.log"),
+		Ready: func() error {
 			for _, address := range []string{g.Plaintext, g.Pickle, query} {
 				if err := accepts(address); err != nil {
 					return err
@@ -62,16 +62,16 @@ func StartGraphite(t testing.TB, keep Retentions) *Graphite {
 			return nil
 		},
 	})
-	g.Web = start(t, Server{
-		name: "graphite-web",
-		command: []string{
+	g.Web = Start(t, Command{
+		Name: "graphite-web",
+		Args: []string{
 			"/bin/sh", "-c", `"$1" "$2" migrate --run-syncdb && exec "$1" "$3" --bind "$4" --workers 1 --threads 4 --timeout 120 graphite.wsgi:application`,
 			"graphite-web", python, mustExist(t, "/usr/bin/graphite-manage"), mustExist(t, "/usr/bin/gunicorn"), web,
 		},
-		env:    env,
-		output: filepath.Join(dir, "web.log"),
-		logs:   []string{filepath.Join(dir, "log/web/exception.log")},
-		ready: func() error {
+		Env:    env,
+		Output: filepath.Join(dir, "web.log"),
+		Logs:   []string{filepath.Join(dir, "log/web/exception.log")},
+		Ready: func() error {
 			_, err := g.Query("nothing", time.Unix(0, 0), time.Unix(60, 0))
 			return err
 		},
@@ -155,7 +155,7 @@ func (g *Graphite) Render(target string, from, until time.Time) Series {
 	g.t.Helper()
 	series, err := g.Query(target, from, until)
 	if err != nil {
-		g.t.Fatalf("%v\n%s", err, g.Web.tails())
+		g.t.Fatalf("%v\n%s", err, g.Web.Tails())
 	}
 	return series
 }

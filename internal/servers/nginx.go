@@ -26,7 +26,7 @@ type Nginx struct {
 //	server { listen LISTEN; location / { return 200; } }
 func StartNginx(t testing.TB, http string) *Nginx {
 	t.Helper()
-	address := freeAddress(t)
+	address := FreeAddress(t)
 	n := &Nginx{Address: address, URL: "http://" + address, Dir: t.TempDir()}
 	var temp strings.Builder
 	for _, name := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
@@ -41,13 +41,13 @@ func StartNginx(t testing.TB, http string) *Nginx {
 	mustWrite(t, filepath.Join(n.Dir, "nginx.conf"), user+
 		"daemon off;\nworker_processes 2;\npid nginx.pid;\nerror_log error.log warn;\n"+
 		"events { worker_connections 512; }\nhttp {\n"+temp.String()+strings.ReplaceAll(http, "LISTEN", address)+"\n}\n")
-	n.Server = start(t, Server{
-		name:    "nginx",
-		command: []string{mustExist(t, "/usr/sbin/nginx"), "-p", n.Dir, "-e", filepath.Join(n.Dir, "error.log"), "-c", filepath.Join(n.Dir, "nginx.conf")},
-		output:  filepath.Join(n.Dir, "output.log"),
-		logs:    []string{filepath.Join(n.Dir, "error.log")},
-		stop:    syscall.SIGQUIT, // lets requests end
-		ready:   func() error { return accepts(address) },
+	n.Server = Start(t, Command{
+		Name:    "nginx",
+		Args:    []string{mustExist(t, "/usr/sbin/nginx"), "-p", n.Dir, "-e", filepath.Join(n.Dir, "error.log"), "-c", filepath.Join(n.Dir, "nginx.conf")},
+		Output:  filepath.Join(n.Dir, "output.log"),
+		Logs:    []string{filepath.Join(n.Dir, "error.log")},
+		EndWith: syscall.SIGQUIT, // lets requests end
+		Ready:   func() error { return accepts(address) },
 	})
 	return n
 }

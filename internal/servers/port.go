@@ -15,8 +15,8 @@ const (
 	minPort, maxPort = 10240, 32767
 )
 
-// freeAddress returns an address of 127.0.0.1 whose port is free for TCP and UDP.
-func freeAddress(t testing.TB) string {
+// FreeAddress returns an address of 127.0.0.1 whose port is free for TCP and UDP.
+func FreeAddress(t testing.TB) string {
 	t.Helper()
 	for range 1000 {
 		address := net.JoinHostPort(host, strconv.Itoa(minPort+rand.IntN(maxPort-minPort)))
@@ -37,7 +37,7 @@ func freeAddress(t testing.TB) string {
 	return ""
 }
 
-// port returns the port of an address that freeAddress made.
+// port returns the port of an address that FreeAddress made.
 func port(address string) string {
 	_, p, err := net.SplitHostPort(address)
 	if err != nil {
@@ -55,7 +55,7 @@ func accepts(address string) error {
 	return conn.Close()
 }
 
-// number returns the port of an address that freeAddress made, as a number.
+// number returns the port of an address that FreeAddress made, as a number.
 func number(address string) int {
 	n, err := strconv.Atoi(port(address))
 	if err != nil {

@@ -18,18 +18,23 @@ const (
 	stopTimeout  = 30 * time.Second
 )
 
+// Command is what to run as a Server.
+type Command struct {
+	Name    string
+	Args    []string     // the program and its arguments
+	Env     []string     // besides the test's own
+	Output  string       // file that gets stdout and stderr; the program runs in its folder
+	Logs    []string     // more files to show when something is wrong
+	Ready   func() error // nil once the server answers; a nil Ready: at once
+	EndWith os.Signal    // asks it to end; nil: SIGTERM
+}
+
 // Server is one server process and its children. It can be stopped, killed, paused and started again, on the same ports and
 // with the same files.
 type Server struct {
+	Command
 	t       testing.TB
-	name    string
-	command []string
-	env     []string     // besides the test's own
-	output  string       // file that gets stdout and stderr
-	logs    []string     // files to show when something is wrong; output is one
-	ready   func() error // nil once the server answers
-	stop    os.Signal    // asks it to end
-	running *process     // nil while stopped
+	running *process // nil while stopped
 }
 
 // process is one life of a Server.
@@ -41,38 +46,41 @@ type process struct {
 	leash    io.Closer // closing it makes the watchdog kill the process group
 }
 
-// start makes a Server of s, starts it, and has the test stop it at its end.
-func start(t testing.TB, s Server) *Server {
+// Start makes a Server of c and starts it; the test stops it at its end.
+func Start(t testing.TB, c Command) *Server {
 	t.Helper()
-	s.t = t
-	s.logs = append(s.logs, s.output)
-	if s.stop == nil {
-		s.stop = syscall.SIGTERM
+	c.Logs = append(c.Logs, c.Output)
+	if c.EndWith == nil {
+		c.EndWith = syscall.SIGTERM
 	}
+	if c.Ready == nil {
+		c.Ready = func() error { return nil }
+	}
+	s := &Server{Command: c, t: t}
 	t.Cleanup(s.cleanup)
 	s.Start()
-	return &s
+	return s
 }
 
 // Start starts the server, again after a Stop or Kill, and returns when it answers.
 func (s *Server) Start() {
 	s.t.Helper()
 	if s.running != nil {
-		s.t.Fatalf("BUG: start %s: it is running", s.name)
+		s.t.Fatalf("BUG: start %s: it is running", s.Name)
 	}
 	p, err := s.launch()
 	if err != nil {
-		s.t.Fatalf("start %s: %v", s.name, err)
+		s.t.Fatalf("start %s: %v", s.Name, err)
 	}
 	s.running = p
 	Await(s.t, startTimeout, func() error {
 		select {
 		case <-p.exited:
-			s.t.Fatalf("%s ended while starting: %v\n%s", s.name, p.err, s.tails())
+			s.t.Fatalf("%s ended while starting: %v\n%s", s.Name, p.err, s.Tails())
 		default:
 		}
-		if err := s.ready(); err != nil {
-			return fmt.Errorf("%s does not answer: %w\n%s", s.name, err, s.tails())
+		if err := s.Ready(); err != nil {
+			return fmt.Errorf("%s does not answer: %w\n%s", s.Name, err, s.Tails())
 		}
 		return nil
 	})
@@ -80,14 +88,14 @@ func (s *Server) Start() {
 
 // launch starts the process and its watchdog.
 func (s *Server) launch() (*process, error) {
-	out, err := os.OpenFile(s.output, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(s.Output, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	p := &process{cmd: exec.Command(s.command[0], s.command[1:]...), exited: make(chan struct{})}
-	p.cmd.Dir = filepath.Dir(s.output)
-	p.cmd.Env = append(os.Environ(), s.env...)
+	p := &process{cmd: exec.Command(s.Args[0], s.Args[1:]...), exited: make(chan struct{})}
+	p.cmd.Dir = filepath.Dir(s.Output)
+	p.cmd.Env = append(os.Environ(), s.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
@@ -134,11 +142,30 @@ func (p *process) end(within time.Duration) (inTime bool) {
 func (s *Server) Stop() {
 	s.t.Helper()
 	p := s.take("stop")
-	_ = p.cmd.Process.Signal(s.stop)
+	_ = p.cmd.Process.Signal(s.EndWith)
 	if !p.end(stopTimeout) {
-		s.t.Errorf("%s did not stop within %v and was killed\n%s", s.name, stopTimeout, s.tails())
+		s.t.Errorf("%s did not stop within %v and was killed\n%s", s.Name, stopTimeout, s.Tails())
 	}
 }
+
+// Wait waits until the process has ended by itself, and returns what exec.Cmd's Wait says: nil for exit code 0.
+func (s *Server) Wait(within time.Duration) error {
+	s.t.Helper()
+	p := s.running
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	select {
+	case <-p.exited:
+	case <-deadline.C:
+		s.t.Fatalf("%s has not ended after %v\n%s", s.Name, within, s.Tails())
+	}
+	s.running = nil
+	p.end(0)
+	return p.err
+}
+
+// Exited is closed when the process ends.
+func (s *Server) Exited() <-chan struct{} { return s.running.exited }
 
 // Kill ends the server as a crash would: SIGKILL to it and its children.
 func (s *Server) Kill() {
@@ -162,13 +189,13 @@ func (s *Server) take(verb string) *process {
 	s.t.Helper()
 	p := s.running
 	if p == nil {
-		s.t.Fatalf("BUG: %s %s: it is not running", verb, s.name)
+		s.t.Fatalf("BUG: %s %s: it is not running", verb, s.Name)
 	}
 	s.running = nil
 	select {
 	case <-p.exited:
 		p.end(stopTimeout)
-		s.t.Fatalf("%s died: %v\n%s", s.name, p.err, s.tails())
+		s.t.Fatalf("%s died: %v\n%s", s.Name, p.err, s.Tails())
 	default:
 	}
 	return p
@@ -182,22 +209,22 @@ func (s *Server) cleanup() {
 	s.running = nil
 	select {
 	case <-p.exited:
-		s.t.Errorf("%s died: %v", s.name, p.err)
+		s.t.Errorf("%s died: %v", s.Name, p.err)
 	default:
 	}
 	p.signal(syscall.SIGCONT) // a paused one would not see the signal to end
 	p.signal(syscall.SIGKILL) // its files go with the test's folder: nothing to save
 	p.end(stopTimeout)
 	if s.t.Failed() {
-		s.t.Log(s.tails())
+		s.t.Log(s.Tails())
 	}
 }
 
-// tails returns the end of each of the server's logs.
-func (s *Server) tails() string {
+// Tails returns the end of each of the server's logs.
+func (s *Server) Tails() string {
 	const lines, most = 20, 8 << 10
 	var b strings.Builder
-	for _, name := range s.logs {
+	for _, name := range s.Logs {
 		f, err := os.Open(name)
 		if err != nil {
 			continue
@@ -208,7 +235,7 @@ func (s *Server) tails() string {
 		text, _ := io.ReadAll(io.LimitReader(f, most))
 		_ = f.Close()
 		tail := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
-		fmt.Fprintf(&b, "-- end of %s's %s:\n%s\n", s.name, filepath.Base(name), strings.Join(tail[max(0, len(tail)-lines):], "\n"))
+		fmt.Fprintf(&b, "-- end of %s's %s:\n%s\n", s.Name, filepath.Base(name), strings.Join(tail[max(0, len(tail)-lines):], "\n"))
 	}
 	return b.String()
 }

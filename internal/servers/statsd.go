@@ -22,8 +22,8 @@ type StatsD struct {
 func StartStatsD(t testing.TB) *StatsD {
 	t.Helper()
 	dir, home := t.TempDir(), installed(t, "statsd")
-	s := &StatsD{Address: freeAddress(t), flushes: filepath.Join(dir, "flushes.jsonl")}
-	management := freeAddress(t)
+	s := &StatsD{Address: FreeAddress(t), flushes: filepath.Join(dir, "flushes.jsonl")}
+	management := FreeAddress(t)
 	config := map[string]any{
 		"servers": []map[string]any{
 			{"server": "./servers/udp", "address": host, "port": number(s.Address)},
@@ -38,11 +38,11 @@ func StartStatsD(t testing.TB) *StatsD {
 		t.Fatal(err)
 	}
 	mustWrite(t, filepath.Join(dir, "config.js"), string(text))
-	s.Server = start(t, Server{
-		name:    "statsd",
-		command: []string{"node", filepath.Join(home, "node_modules/statsd/stats.js"), filepath.Join(dir, "config.js")},
-		output:  filepath.Join(dir, "output.log"),
-		ready:   func() error { return errors.Join(accepts(s.Address), accepts(management)) },
+	s.Server = Start(t, Command{
+		Name:   "statsd",
+		Args:   []string{"node", filepath.Join(home, "node_modules/statsd/stats.js"), filepath.Join(dir, "config.js")},
+		Output: filepath.Join(dir, "output.log"),
+		Ready:  func() error { return errors.Join(accepts(s.Address), accepts(management)) },
 	})
 	return s
 }
