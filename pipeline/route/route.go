@@ -1,0 +1,259 @@
+// Package route turns request paths into routes: names of few values, `/orders/{id}` for `/orders/4711`.
+//
+// A configured pattern wins; else each segment that looks like an identifier becomes `{id}`. The rules are in docs/routes.md,
+// for users and for whoever counts again by other means; the tests hold this package against a slow reading of them.
+package route
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const (
+	maxSegments = 12  // what is deeper becomes one {rest}
+	maxRoute    = 200 // bytes; a longer route is cut
+	maxPatterns = 1000
+
+	invalid = "_invalid" // the route of what is no path
+)
+
+// Templater makes routes. The zero value has no patterns. It is not changed by use: any number of goroutines may share it.
+type Templater struct {
+	root *node // of the patterns; nil when there are none
+}
+
+// node is a place in the tree of patterns.
+type node struct {
+	literal  []edge // ordered by name
+	variable *node
+	rest     string // the pattern that takes all from here on
+	pattern  string // the pattern that ends here
+}
+
+type edge struct {
+	name string
+	to   *node
+}
+
+// New returns a Templater that knows patterns: paths in which a segment `{name}` stands for any one segment, and `{name...}`
+// or `*` at the end for any rest. Where several fit, the one with a literal in the earlier segment wins.
+func New(patterns []string) (*Templater, error) {
+	if len(patterns) > maxPatterns {
+		return nil, fmt.Errorf("%d patterns: at most %d can be had", len(patterns), maxPatterns)
+	}
+	t := &Templater{}
+	for _, p := range patterns {
+		if !strings.HasPrefix(p, "/") {
+			return nil, fmt.Errorf("route pattern %.200q does not begin with /", p)
+		}
+		if strings.ContainsAny(p, "?# ") || len(p) > maxRoute {
+			return nil, fmt.Errorf("route pattern %.200q is longer than %d bytes or has a query, a fragment or a space", p, maxRoute)
+		}
+		if t.root == nil {
+			t.root = &node{}
+		}
+		if err := t.root.add(p); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func (n *node) add(pattern string) error {
+	segments := strings.Split(pattern[1:], "/")
+	for i, s := range segments {
+		isVariable := strings.HasPrefix(s, "{") && strings.HasSuffix(s, "}")
+		switch {
+		case s == "*" || isVariable && strings.HasSuffix(s, "...}"):
+			if i != len(segments)-1 {
+				return fmt.Errorf("route pattern %.200q: %s can only be the last segment", pattern, s)
+			}
+			n.rest = pattern
+			return nil
+		case isVariable:
+			if n.variable == nil {
+				n.variable = &node{}
+			}
+			n = n.variable
+		case strings.ContainsAny(s, "{}"):
+			return fmt.Errorf("route pattern %.200q: a variable is a whole segment, %q is not", pattern, s)
+		default:
+			at, found := slices.BinarySearchFunc(n.literal, s, func(e edge, s string) int { return strings.Compare(e.name, s) })
+			if !found {
+				n.literal = slices.Insert(n.literal, at, edge{s, &node{}})
+			}
+			n = n.literal[at].to
+		}
+	}
+	n.pattern = pattern
+	return nil
+}
+
+// match returns the pattern that fits path, which begins with a slash or is empty, or "".
+func (n *node) match(path []byte) string {
+	if len(path) == 0 {
+		return n.pattern
+	}
+	segment, after := cut(path[1:])
+	lo, hi := 0, len(n.literal)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if n.literal[mid].name < string(segment) {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo < len(n.literal) && n.literal[lo].name == string(segment) {
+		if p := n.literal[lo].to.match(after); p != "" {
+			return p
+		}
+	}
+	if n.variable != nil && len(segment) > 0 {
+		if p := n.variable.match(after); p != "" {
+			return p
+		}
+	}
+	return n.rest
+}
+
+// cut splits p before its first slash.
+func cut(p []byte) (segment, after []byte) {
+	if i := bytes.IndexByte(p, '/'); i >= 0 {
+		return p[:i], p[i:]
+	}
+	return p, nil
+}
+
+// Append appends the route of path to dst. path is what was asked for: a query is left out, of a whole URL its path is taken.
+func (t *Templater) Append(dst, path []byte) []byte {
+	if len(path) == 0 || path[0] != '/' {
+		if path = ofURL(path); path == nil {
+			return append(dst, invalid...)
+		}
+	}
+	if i := bytes.IndexByte(path, '?'); i >= 0 {
+		path = path[:i]
+	}
+	if i := bytes.IndexByte(path, '#'); i >= 0 {
+		path = path[:i]
+	}
+	if t.root != nil {
+		if p := t.root.match(path); p != "" {
+			return append(dst, p...)
+		}
+	}
+	start := len(dst)
+	for n := 0; len(path) > 0; n++ {
+		if n == maxSegments {
+			dst = append(dst, "/{rest}"...)
+			break
+		}
+		var segment []byte
+		segment, path = cut(path[1:])
+		dst = append(dst, '/')
+		if isID(segment) {
+			dst = append(dst, "{id}"...)
+		} else {
+			dst = append(dst, segment...)
+		}
+		if len(dst)-start > maxRoute {
+			dst = dst[:start+maxRoute]
+			break
+		}
+	}
+	return dst
+}
+
+// ofURL returns the path of `http://host/path` and "/" for an empty one, nil for what is no path.
+func ofURL(target []byte) []byte {
+	if len(target) == 0 {
+		return []byte("/")
+	}
+	i := bytes.Index(target[:min(len(target), 16)], []byte("://"))
+	if i < 0 {
+		return nil
+	}
+	target = target[i+3:]
+	if i = bytes.IndexByte(target, '/'); i < 0 {
+		return []byte("/")
+	}
+	return target[i:]
+}
+
+// What a byte of a segment can be.
+const (
+	digit = 1 << iota
+	hexLetter
+	letter // other than hexLetter
+	mark   // _ -
+	at     // @
+	other
+)
+
+var classes = makeClasses()
+
+func makeClasses() (t [256]uint8) {
+	for i := range t {
+		c := byte(i)
+		switch {
+		case '0' <= c && c <= '9':
+			t[i] = digit
+		case 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F':
+			t[i] = hexLetter
+		case 'g' <= c && c <= 'z' || 'G' <= c && c <= 'Z':
+			t[i] = letter
+		case c == '_' || c == '-':
+			t[i] = mark
+		case c == '@':
+			t[i] = at
+		default:
+			t[i] = other
+		}
+	}
+	return t
+}
+
+// isID reports whether a segment looks like an identifier rather than a name; see docs/routes.md.
+func isID(s []byte) bool {
+	var all uint8
+	run, longest := 0, 0
+	for _, c := range s {
+		class := classes[c]
+		all |= class
+		if class == digit {
+			run++
+			longest = max(longest, run)
+		} else {
+			run = 0
+		}
+	}
+	switch {
+	case all&at != 0: // an address
+		return true
+	case longest == 0:
+		return false
+	case all == digit, longest >= 5:
+		return true
+	case all == digit|hexLetter:
+		return len(s) >= 8
+	case all&other == 0 && len(s) >= 20: // UUIDs, ULIDs, tokens
+		return true
+	}
+	return isDate(s)
+}
+
+// isDate reports whether s is like 2026-11-21.
+func isDate(s []byte) bool {
+	if len(s) != 10 || s[4] != '-' || s[7] != '-' {
+		return false
+	}
+	for i, c := range s {
+		if i != 4 && i != 7 && classes[c] != digit {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,151 @@
+package route
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestAppend(t *testing.T) {
+	none := &Templater{}
+	some, err := New([]string{"/orders/{id}", "/orders/new", "/orders/{id}/items/{item}", "/files/{path...}", "/static/*", "/", "/a/{x}/c", "/a/b/{y}"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(r *Templater, path, want string) {
+		t.Helper()
+		if got := string(r.Append([]byte("x"), []byte(path))); got != "x"+want {
+			t.Errorf("route of %q is %q, want %q", path, got[1:], want)
+		}
+	}
+	f(none, "", "/")
+	f(none, "/", "/")
+	f(none, "/a//b/", "/a//b/")
+	f(none, "/v1/x2/abc/page-2", "/v1/x2/abc/page-2")
+	f(none, "/orders/4711?token=x", "/orders/{id}")
+	f(none, "/orders/4711#top", "/orders/{id}")
+	f(none, "/order-20931/x", "/{id}/x")
+	f(none, "/deadbeef/9f86d081/9f86d08", "/deadbeef/{id}/9f86d08")
+	f(none, "/u/3f2504e0-4f89-41d3-9a0c-0305e82c3301", "/u/{id}")
+	f(none, "/u/01ARZ3NDEKTSV4RRFFQ69G5FAV", "/u/{id}")
+	f(none, "/u/a@example.com/2026-11-21/2026-1-21", "/u/{id}/{id}/2026-1-21")
+	f(none, "/some-long-name-of-an-article", "/some-long-name-of-an-article")
+	f(none, "http://host:80/x/1", "/x/{id}")
+	f(none, "http://host", "/")
+	f(none, "*", "_invalid")
+	f(none, "host:443", "_invalid")
+	f(none, "\x16\x03\x01", "_invalid")
+	f(none, strings.Repeat("/a", 14), strings.Repeat("/a", 12)+"/{rest}")
+	f(none, "/"+strings.Repeat("x", 300), "/"+strings.Repeat("x", 199))
+	f(some, "/orders/new", "/orders/new")
+	f(some, "/orders/old", "/orders/{id}")
+	f(some, "/orders/", "/orders/")
+	f(some, "/orders/1/items/2?x", "/orders/{id}/items/{item}")
+	f(some, "/orders/1/items", "/orders/{id}/items")
+	f(some, "/files/a/b/c", "/files/{path...}")
+	f(some, "/files", "/files")
+	f(some, "/static/", "/static/*")
+	f(some, "/a/b/c", "/a/b/{y}")
+	f(some, "/a/z/c", "/a/{x}/c")
+	f(some, "/", "/")
+}
+
+func TestNewErrors(t *testing.T) {
+	f := func(pattern, want string) {
+		t.Helper()
+		if _, err := New([]string{pattern}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("New(%q): %v, want an error with %q", pattern, err, want)
+		}
+	}
+	f("orders", "does not begin with /")
+	f("/a?b", "query")
+	f("/a/*/b", "last segment")
+	f("/a/{x...}/b", "last segment")
+	f("/a/x{id}", "whole segment")
+	f("/"+strings.Repeat("x", 300), "longer than")
+}
+
+// TestDocExamples reads the table of docs/routes.md.
+func TestDocExamples(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/routes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `(.*)` \\| `(.*)` \\|$").FindAllSubmatch(doc, -1)
+	if len(rows) < 5 {
+		t.Fatalf("%d examples found", len(rows))
+	}
+	for _, row := range rows {
+		if got := (&Templater{}).Append(nil, row[1]); !bytes.Equal(got, row[2]) {
+			t.Errorf("%s is %s, docs say %s", row[1], got, row[2])
+		}
+	}
+}
+
+// slow is docs/routes.md by regular expressions.
+func slow(path string) string {
+	if path == "" {
+		return "/"
+	}
+	if path[0] != '/' {
+		m := regexp.MustCompile(`(?s)^.{0,13}?://[^/]*(/.*)?$`).FindStringSubmatch(path)
+		if m == nil {
+			return "_invalid"
+		}
+		if path = m[1]; path == "" {
+			path = "/"
+		}
+	}
+	path, _, _ = strings.Cut(path, "?")
+	path, _, _ = strings.Cut(path, "#")
+	id := regexp.MustCompile(`(?s)^(.*@.*|[0-9]+|.*[0-9]{5}.*|[0-9]{4}-[0-9]{2}-[0-9]{2})$`)
+	hex := regexp.MustCompile(`^[0-9a-fA-F]{8,}$`)
+	token := regexp.MustCompile(`^[0-9a-zA-Z_-]{20,}$`)
+	var out string
+	for i, s := range strings.Split(path, "/")[1:] {
+		if i == 12 {
+			out += "/{rest}"
+			break
+		}
+		if id.MatchString(s) || (hex.MatchString(s) || token.MatchString(s)) && strings.ContainsAny(s, "0123456789") {
+			s = "{id}"
+		}
+		out += "/" + s
+		if len(out) > 200 {
+			out = out[:200]
+			break
+		}
+	}
+	return out
+}
+
+func FuzzAppend(f *testing.F) {
+	for _, s := range []string{"/", "/a/1", "/x?y", "/9f86d081/@/01ARZ3NDEKTSV4RRFFQ69G5FAV", "http://h/1", "*", "/2026-11-21/\xff\n.;|"} {
+		f.Add(s)
+	}
+	none := &Templater{}
+	f.Fuzz(func(t *testing.T, path string) {
+		if got, want := string(none.Append(nil, []byte(path))), slow(path); got != want {
+			t.Errorf("route of %q is %q, by the reference %q", path, got, want)
+		}
+	})
+}
+
+func TestAppendAllocatesNothing(t *testing.T) {
+	r, _ := New([]string{"/orders/{id}"})
+	dst, path := make([]byte, 0, 300), []byte("/api/v1/orders/4711/items?x=1")
+	if n := testing.AllocsPerRun(100, func() { dst = r.Append(dst[:0], path) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	r := &Templater{}
+	dst, path := make([]byte, 0, 300), []byte("/api/v1/orders/4711/items?x=1")
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = r.Append(dst[:0], path)
+	}
+}
