@@ -37,6 +37,7 @@ type Sink struct {
 	totals *Totals
 
 	stop   chan struct{}
+	closed sync.Once
 	redraw sync.WaitGroup
 }
 
@@ -100,9 +101,9 @@ func (s *Sink) Send(_ context.Context, panes []*point.Pane) error {
 	return nil
 }
 
-// Close ends the screen and takes it off the terminal. It is called once.
+// Close ends the screen and takes it off the terminal. It may be called again.
 func (s *Sink) Close() error {
-	close(s.stop)
+	s.closed.Do(func() { close(s.stop) })
 	s.redraw.Wait()
 	return nil
 }
