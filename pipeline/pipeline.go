@@ -19,6 +19,8 @@ type Pipeline struct {
 	chains   []*chain
 	services [][]byte // by source
 
+	hidesLines bool // raw lines must not leave
+
 	workers []*worker
 	tasks   chan *task
 	busy    sync.WaitGroup // tasks given out and not done
@@ -67,6 +69,7 @@ func New(s Settings) (*Pipeline, error) {
 		return nil, err
 	}
 	p := &Pipeline{set: s, windows: newWindowing(&s.Metrics), chains: makeChains(s.Metrics.Rollups), byBatch: map[*batch.Partition]*partition{}}
+	p.hidesLines = s.Redact != nil && s.Redact.HidesLines()
 	for i := range s.Sources {
 		service := s.Sources[i].Service
 		if service == "" {

@@ -206,6 +206,9 @@ func (w *worker) chunk(t *task) {
 			if w.sample.reason == record.None {
 				w.sample = malformed{r.Offset, r.Reason, r.Column, r.Line}
 			}
+			if w.pipeline.hidesLines {
+				r.Line, w.sample.line = nil, nil
+			}
 			r.TimeNanos = w.lastTime
 			if r.TimeNanos == 0 {
 				r.TimeNanos = t.now
