@@ -60,12 +60,12 @@ const zipfSlots = 4096
 
 // zipf returns a table in which item i of n has a share of about 1/(i+1): draw a slot to draw an item.
 func zipf(n int) *[zipfSlots]uint16 {
-	weights, total := make([]int, n), 0
+	weights, total := make([]int64, n), int64(0)
 	for i := range weights {
-		weights[i] = 1_000_000 / (i + 1)
+		weights[i] = 1_000_000 / int64(i+1)
 		total += weights[i]
 	}
-	table, sum, slot := &[zipfSlots]uint16{}, 0, 0
+	table, sum, slot := &[zipfSlots]uint16{}, int64(0), int64(0)
 	for i, w := range weights {
 		sum += w
 		for ; slot < sum*zipfSlots/total; slot++ {
