@@ -1,0 +1,156 @@
+package config
+
+import (
+	"time"
+
+	"github.com/gatemeter/gatemeter/pipeline/filter"
+)
+
+// Config is a whole configuration.
+type Config struct {
+	DataDir         string             `key:"data_dir"`         // where cursors and dead letters are kept; default /var/lib/gatemeter
+	Listen          string             `key:"listen"`           // address of health, metrics and pprof; default 127.0.0.1:9180, "" for none
+	Shard           string             `key:"shard"`            // label of this process's windows; default the host's name
+	Workers         int                `key:"workers"`          // goroutines that parse and count; default 0: one for each CPU
+	MaxInFlight     Size               `key:"max_in_flight"`    // bytes read and not yet done with; default 64MiB
+	ShutdownTimeout time.Duration      `key:"shutdown_timeout"` // how long sinks have to take what is left; default 10s
+	Log             Log                `key:"log"`
+	Sources         map[string]*Source `key:"sources"`
+	Metrics         Metrics            `key:"metrics"`
+	Filters         []Filter           `key:"filters"`
+	Redact          Redact             `key:"redact"`
+	Sinks           map[string]*Sink   `key:"sinks"`
+}
+
+// Log is how gatemeter itself logs, to standard error.
+type Log struct {
+	Level  string `key:"level"`  // debug, info, warn or error; default info
+	Format string `key:"format"` // text or json; default text
+}
+
+// Source is one source. Which keys it takes depends on its type.
+type Source struct {
+	Name string // its key under sources:
+	Type string `key:"type"` // file or stdin
+
+	Format  string            `key:"format"`  // a name, auto, or an nginx or Apache format string; default auto
+	Escape  string            `key:"escape"`  // of an nginx format string: default, json or none
+	Service string            `key:"service"` // of records that name none; default the source's name
+	Fields  map[string]string `key:"fields"`  // the log's own names → fields of the record
+	MaxLine Size              `key:"max_line"`
+
+	Paths        []string      `key:"paths" for:"file"`         // files and globs
+	Start        string        `key:"start" for:"file"`         // beginning, end or a time, for files without a cursor; default beginning
+	RotateWait   time.Duration `key:"rotate_wait" for:"file"`   // how long a rotated file is quiet before it is left; default 2s
+	PollInterval time.Duration `key:"poll_interval" for:"file"` // default 250ms
+}
+
+// Metrics shapes the windows.
+type Metrics struct {
+	Window      time.Duration       `key:"window"`       // whole seconds; default 10s
+	Lateness    time.Duration       `key:"lateness"`     // default 5s
+	Amend       time.Duration       `key:"amend"`        // default 1m
+	MaxFuture   time.Duration       `key:"max_future"`   // default 1m
+	IdleTimeout time.Duration       `key:"idle_timeout"` // default 5s
+	MaxSeries   int                 `key:"max_series"`   // of a rollup, in a window of a partition; default 10000
+	Rollups     map[string][]string `key:"rollups"`      // default route, service, all
+	Routes      []string            `key:"routes"`
+	Percentiles []float64           `key:"percentiles"`  // default 50, 90, 95, 99, 99.9
+	StatusCodes bool                `key:"status_codes"` // each status code too; default false
+}
+
+// Filter leaves records out.
+type Filter struct {
+	Drop []string    // metrics, records
+	Rule filter.Rule // what it compiles to
+}
+
+// Redact says what is masked before anything leaves.
+type Redact struct {
+	Query     []string `key:"query"`     // names whose values are masked; default: a list in docs/redaction.md
+	Addresses string   `key:"addresses"` // keep, truncate or hash; default keep
+	Users     string   `key:"users"`     // keep, drop or hash; default keep
+	Salt      Secret   `key:"salt"`      // of hashes
+}
+
+// Sink is one sink. Which keys it takes depends on its type.
+type Sink struct {
+	Name string // its key under sinks:
+	Type string `key:"type"` // graphite, statsd or elasticsearch
+
+	Address string `key:"address" for:"graphite,statsd"` // tcp://, tls://, udp://; statsd also unixgram:///path
+	Prefix  string `key:"prefix" for:"graphite,statsd"`  // default gateway
+	Queue   int    `key:"queue" for:"graphite,statsd"`   // points held while the sink is down; default 200000
+
+	Protocol string        `key:"protocol" for:"graphite"` // plaintext or pickle; default plaintext
+	Tags     bool          `key:"tags" for:"graphite"`     // names with ;tag=value; default false
+	TLS      TLS           `key:"tls" for:"graphite,elasticsearch"`
+	Timeout  time.Duration `key:"timeout" for:"graphite,elasticsearch"` // of one attempt; default 10s, elasticsearch 60s
+
+	Delivery  string        `key:"delivery" for:"statsd"`   // at_most_once or at_least_once; default at_most_once
+	MaxAge    time.Duration `key:"max_age" for:"statsd"`    // older panes are not sent; default 10m, 0 no limit
+	MaxPacket int           `key:"max_packet" for:"statsd"` // bytes of a datagram; default 1432
+
+	URLs          []string      `key:"urls" for:"elasticsearch"`
+	DataStream    string        `key:"data_stream" for:"elasticsearch"` // default logs-gateway.access-default unless index is given
+	Index         string        `key:"index" for:"elasticsearch"`       // dated by the event: access-%Y.%m.%d
+	Username      string        `key:"username" for:"elasticsearch"`
+	Password      Secret        `key:"password" for:"elasticsearch"`
+	APIKey        Secret        `key:"api_key" for:"elasticsearch"`
+	Gzip          bool          `key:"gzip" for:"elasticsearch"`           // default false
+	Setup         bool          `key:"setup" for:"elasticsearch"`          // install template and lifecycle policy; default true
+	Retention     time.Duration `key:"retention" for:"elasticsearch"`      // records are deleted after; default 30d, 0 never
+	Original      string        `key:"original" for:"elasticsearch"`       // raw line: malformed, always or never; default malformed
+	RequestBytes  Size          `key:"request_bytes" for:"elasticsearch"`  // of one bulk request; default 4MiB
+	FlushInterval time.Duration `key:"flush_interval" for:"elasticsearch"` // default 1s
+	Concurrency   int           `key:"concurrency" for:"elasticsearch"`    // requests at a time; default 2
+}
+
+// TLS is how a sink's server is trusted, and how gatemeter shows who it is.
+type TLS struct {
+	CA         string `key:"ca"`   // file; default the system's
+	Cert       string `key:"cert"` // file
+	Key        string `key:"key"`  // file
+	ServerName string `key:"server_name"`
+}
+
+// The types that exist, and those that users know from elsewhere or from our plans.
+var (
+	sourceTypes = []string{"file", "stdin"}
+	sinkTypes   = []string{"graphite", "statsd", "elasticsearch"}
+	laterTypes  = []string{"kafka", "syslog", "http", "prometheus", "datadog"}
+)
+
+// DefaultConfig returns a configuration without sources and sinks.
+func DefaultConfig() *Config {
+	return &Config{
+		DataDir: "/var/lib/gatemeter", Listen: "127.0.0.1:9180", MaxInFlight: 64 << 20, ShutdownTimeout: 10 * time.Second,
+		Log:     Log{Level: "info", Format: "text"},
+		Sources: map[string]*Source{}, Sinks: map[string]*Sink{},
+		Metrics: Metrics{
+			Window: 10 * time.Second, Lateness: 5 * time.Second, Amend: time.Minute, MaxFuture: time.Minute, IdleTimeout: 5 * time.Second,
+			MaxSeries: 10000, Percentiles: []float64{50, 90, 95, 99, 99.9},
+			Rollups: map[string][]string{"route": {"service", "route", "method"}, "service": {"service"}, "all": {}},
+		},
+		Redact: Redact{Addresses: "keep", Users: "keep"},
+	}
+}
+
+func defaultSource(name string) *Source {
+	return &Source{Name: name, Format: "auto", MaxLine: 64 << 10, Start: "beginning", RotateWait: 2 * time.Second, PollInterval: 250 * time.Millisecond}
+}
+
+func defaultSink(name, kind string) *Sink {
+	s := &Sink{Name: name, Type: kind, Prefix: "gateway", Queue: 200_000, Timeout: 10 * time.Second}
+	switch kind {
+	case "graphite":
+		s.Protocol = "plaintext"
+	case "statsd":
+		s.Delivery, s.MaxAge, s.MaxPacket = "at_most_once", 10*time.Minute, 1432
+	case "elasticsearch":
+		s.Timeout = 60 * time.Second
+		s.Setup, s.Retention, s.Original = true, 30*24*time.Hour, "malformed"
+		s.RequestBytes, s.FlushInterval, s.Concurrency = 4<<20, time.Second, 2
+	}
+	return s
+}
