@@ -1,0 +1,277 @@
+package elasticsearch
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// op is one operation of a bulk request.
+type op struct {
+	target, id string
+	doc        []byte
+}
+
+// item is the answer to one operation.
+type item struct {
+	status       int
+	kind, reason string
+}
+
+// bulk carries out a bulk request, whole or not at all where its grammar is wrong.
+func (s *Server) bulk(w http.ResponseWriter, r *http.Request, target string, b *Behaviour) {
+	body, err := readBody(r)
+	if b.MaxBody > 0 && len(body) > b.MaxBody {
+		w.Header().Del("X-Elastic-Product")
+		w.Header().Del("Content-Type")
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
+	if err != nil {
+		if r.Context().Err() != nil {
+			panic(http.ErrAbortHandler) // the client gave up: no mistake of its grammar
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.violate(w, "parse_exception", "bulk body: %v", err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ops, err := parse(body, target)
+	if err != nil {
+		s.violate(w, "illegal_argument_exception", "bulk body: %v", err)
+		return
+	}
+	if b.Reject > s.rand.Float64() {
+		fail(w, http.StatusTooManyRequests, errorType(http.StatusTooManyRequests), "rejected execution of coordinating operation")
+		return
+	}
+	items := make([]item, len(ops))
+	for i := range ops {
+		items[i] = s.store(&ops[i], b)
+	}
+	if b.Lose > s.rand.Float64() {
+		panic(http.ErrAbortHandler)
+	}
+	out := bulkAnswer(ops, items, r.URL.Query().Get("filter_path") != "")
+	if b.Answer != nil {
+		out = b.Answer(out)
+	}
+	_, _ = w.Write(out)
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/x-ndjson" && kind != "application/json" {
+		return nil, fmt.Errorf("content type %q", kind)
+	}
+	var body io.Reader = r.Body
+	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	case "":
+	case "gzip":
+		z, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, err
+		}
+		body = z
+	default:
+		return nil, fmt.Errorf("content encoding %q", encoding)
+	}
+	return io.ReadAll(body)
+}
+
+// parse reads the lines of a bulk body by its strict grammar: pairs of an action and a document, each line ended, ids within
+// a request given and distinct.
+func parse(body []byte, target string) ([]op, error) {
+	if len(body) == 0 || body[len(body)-1] != '\n' {
+		return nil, errors.New("the last line does not end in a newline")
+	}
+	lines := bytes.Split(body[:len(body)-1], []byte{'\n'})
+	if len(lines)%2 != 0 {
+		return nil, fmt.Errorf("%d lines: an action without its document", len(lines))
+	}
+	ops := make([]op, 0, len(lines)/2)
+	seen := make(map[[2]string]bool, len(lines)/2)
+	for i := 0; i < len(lines); i += 2 {
+		o, err := parseAction(lines[i], target)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w in %.200q", i+1, err, lines[i])
+		}
+		key := [2]string{o.target, o.id}
+		if seen[key] {
+			return nil, fmt.Errorf("line %d: id %q twice in one request", i+1, o.id)
+		}
+		seen[key] = true
+		if err := checkDocument(lines[i+1]); err != nil {
+			return nil, fmt.Errorf("line %d: %w in %.200q", i+2, err, lines[i+1])
+		}
+		o.doc = lines[i+1]
+		ops = append(ops, o)
+	}
+	return ops, nil
+}
+
+func parseAction(line []byte, target string) (op, error) {
+	if err := checkJSON(line); err != nil {
+		return op{}, err
+	}
+	var action struct {
+		Create *struct {
+			Index string `json:"_index"`
+			ID    string `json:"_id"`
+		} `json:"create"`
+	}
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&action); err != nil {
+		return op{}, err
+	}
+	switch {
+	case action.Create == nil:
+		return op{}, errors.New("no create action")
+	case action.Create.ID == "" || len(action.Create.ID) > 512:
+		return op{}, fmt.Errorf("an _id of %d bytes", len(action.Create.ID))
+	}
+	o := op{target: target, id: action.Create.ID}
+	if action.Create.Index != "" {
+		o.target = action.Create.Index
+	}
+	return o, checkTarget(o.target)
+}
+
+// checkTarget checks the name of an index or data stream by the rules of Elasticsearch.
+func checkTarget(name string) error {
+	if name == "" || len(name) > 255 || name != strings.ToLower(name) || strings.ContainsAny(name, "\\/*?\"<>| ,#:") || strings.ContainsAny(name[:1], "-_+.") {
+		return fmt.Errorf("index name %q", name)
+	}
+	return nil
+}
+
+// checkDocument checks what a data stream needs, and more: an object, valid UTF-8, no key twice, a time.
+func checkDocument(line []byte) error {
+	if err := checkJSON(line); err != nil {
+		return err
+	}
+	var doc struct {
+		Time *time.Time `json:"@timestamp"`
+	}
+	if err := json.Unmarshal(line, &doc); err != nil {
+		return err
+	}
+	if doc.Time == nil {
+		return errors.New("no @timestamp")
+	}
+	return nil
+}
+
+// checkJSON reports what is wrong with line as one JSON object.
+func checkJSON(line []byte) error {
+	if !utf8.Valid(line) {
+		return errors.New("invalid UTF-8")
+	}
+	if !json.Valid(line) || line[0] != '{' {
+		return errors.New("not a JSON object")
+	}
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.UseNumber()
+	return checkKeys(d)
+}
+
+// checkKeys reads one value from d, which holds valid JSON, and reports a key that an object has twice.
+func checkKeys(d *json.Decoder) error {
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	delim, ok := token.(json.Delim)
+	if !ok {
+		return nil
+	}
+	var keys []string
+	for d.More() {
+		if delim == '{' {
+			token, err := d.Token()
+			if err != nil {
+				return err
+			}
+			key, _ := token.(string)
+			for _, k := range keys {
+				if k == key {
+					return fmt.Errorf("key %q twice", key)
+				}
+			}
+			keys = append(keys, key)
+		}
+		if err := checkKeys(d); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token()
+	return err
+}
+
+// store carries out one operation. s.mu is held.
+func (s *Server) store(o *op, b *Behaviour) item {
+	switch {
+	case b.Blocked != nil && b.Blocked(o.target):
+		return item{http.StatusForbidden, "cluster_block_exception", "index [" + o.target + "] blocked by: [FORBIDDEN/8/index write (api)];"}
+	case b.RejectItems > s.rand.Float64():
+		return item{http.StatusTooManyRequests, "es_rejected_execution_exception", "rejected execution of primary operation"}
+	case b.Refuse != nil && b.Refuse(o.doc):
+		return item{http.StatusBadRequest, "document_parsing_exception", "[1:1] failed to parse field [x] of type [long] in document with id '" + o.id + "'"}
+	case b.Fail != nil && b.Fail(o.doc):
+		return item{http.StatusInternalServerError, "illegal_state_exception", "boom"}
+	}
+	x := s.indices[o.target]
+	if x == nil {
+		x = &index{docs: map[string][]byte{}}
+		s.indices[o.target] = x
+	}
+	if _, ok := x.docs[o.id]; ok {
+		return item{http.StatusConflict, "version_conflict_engine_exception", "[" + o.id + "]: version conflict, document already exists (current version [1])"}
+	}
+	x.order = append(x.order, o.id)
+	x.docs[o.id] = nil
+	if s.keep > 0 {
+		s.keep--
+		x.docs[o.id] = bytes.Clone(o.doc)
+	}
+	return item{status: http.StatusCreated}
+}
+
+// bulkAnswer writes the answer as Elasticsearch does; brief: with a filter_path that leaves status and error only.
+func bulkAnswer(ops []op, items []item, brief bool) []byte {
+	failed := false
+	for _, i := range items {
+		failed = failed || i.kind != ""
+	}
+	out := fmt.Appendf(nil, `{"errors":%v,`, failed)
+	if !brief {
+		out = append(out, `"took":1,`...)
+	}
+	out = append(out, `"items":[`...)
+	for n, i := range items {
+		if n > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, `{"create":{`...)
+		if !brief {
+			out = fmt.Appendf(out, `"_index":%q,"_id":%q,`, ops[n].target, ops[n].id)
+		}
+		out = fmt.Appendf(out, `"status":%d`, i.status)
+		if i.kind != "" {
+			reason, _ := json.Marshal(i.reason)
+			out = fmt.Appendf(out, `,"error":{"type":%q,"reason":%s}`, i.kind, reason)
+		}
+		out = append(out, `}}`...)
+	}
+	return append(out, `]}`...)
+}
