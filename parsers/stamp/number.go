@@ -1,0 +1,100 @@
+package stamp
+
+import "math"
+
+// Int reads a whole number of up to eighteen digits, with or without a minus.
+func Int(b []byte) (n int64, ok bool) {
+	negative := len(b) > 1 && b[0] == '-'
+	if negative {
+		b = b[1:]
+	}
+	if len(b) == 0 || len(b) > 18 {
+		return 0, false
+	}
+	for _, c := range b {
+		if !isDigit(c) {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if negative {
+		n = -n
+	}
+	return n, true
+}
+
+// Seconds reads decimal seconds, `0.004`, and returns nanoseconds exactly; digits past the ninth of the fraction are left
+// out. Negative times and those past 230 years are none.
+func Seconds(b []byte) (ns int64, ok bool) { return scaled(b, 9) }
+
+// Millis is Seconds for decimal milliseconds.
+func Millis(b []byte) (ns int64, ok bool) { return scaled(b, 6) }
+
+// Micros is Seconds for decimal microseconds.
+func Micros(b []byte) (ns int64, ok bool) { return scaled(b, 3) }
+
+// scaled reads a decimal number times ten to the power of places, at most nine.
+func scaled(b []byte, places int) (n int64, ok bool) {
+	i := 0
+	for ; i < len(b) && isDigit(b[i]); i++ {
+		if n > maxNS/10 {
+			return 0, false
+		}
+		n = n*10 + int64(b[i]-'0')
+	}
+	if n > maxNS/powers[places] {
+		return 0, false
+	}
+	whole := i
+	if i < len(b) && b[i] == '.' {
+		for i++; i < len(b) && isDigit(b[i]); i++ {
+			if places > 0 {
+				n = n*10 + int64(b[i]-'0')
+				places--
+			}
+		}
+		if i == whole+1 && whole == 0 {
+			return 0, false
+		}
+	}
+	if i != len(b) || len(b) == 0 {
+		return 0, false
+	}
+	return n * powers[places], true
+}
+
+var powers = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
+
+// Epoch reads a Unix time in seconds, milliseconds, microseconds or nanoseconds, told apart by how large it is (as seconds it
+// would lie past the year 2200, and so on); seconds and milliseconds may have a fraction.
+func Epoch(b []byte) (ns int64, ok bool) {
+	whole := 0
+	for whole < len(b) && isDigit(b[whole]) {
+		whole++
+	}
+	n, ok := Int(b[:whole])
+	if !ok {
+		if whole != 19 || len(b) != 19 { // nanoseconds of our days
+			return 0, false
+		}
+		if n, ok = Int(b[:18]); !ok {
+			return 0, false
+		}
+		if n > math.MaxInt64/10-1 {
+			return 0, false
+		}
+		n = n*10 + int64(b[18]-'0')
+		return n, n <= maxNS
+	}
+	switch {
+	case n < 1e10: // to 2286; what is meant as seconds
+		ns, ok = Seconds(b)
+	case n < 1e13:
+		ns, ok = Millis(b)
+	case n < 1e16:
+		ns, ok = Micros(b)
+	default:
+		ns, ok = n, whole == len(b)
+	}
+	return ns, ok && ns <= maxNS && ns >= minNS
+}
