@@ -111,7 +111,7 @@ install_elasticsearch() {
     rm -rf "$tmp" "$home"
     mkdir -p "$tmp"/{zip,classes,home/modules,home/plugins/shim}
     say "mvn dependency:copy elasticsearch $elasticsearch_version (107 MB)"
-    (cd "$tmp" && mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
+    (cd "$tmp" && mvn -q -B -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
       -Dartifact=org.elasticsearch.distribution.integ-test-zip:elasticsearch:$elasticsearch_version:zip -DoutputDirectory="$tmp" >&2) ||
       die "mvn dependency:copy of elasticsearch $elasticsearch_version"
     echo "$elasticsearch_sha256  $tmp/elasticsearch-$elasticsearch_version.zip" | sha256sum -c --quiet >&2 ||
