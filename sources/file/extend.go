@@ -1,0 +1,128 @@
+package file
+
+import "slices"
+
+// maxAhead bounds the files a partition holds open ahead of the one it reads.
+const maxAhead = 64
+
+// newest returns the last file known of the log, nil when there was none.
+func (p *partition) newest() *file {
+	if n := len(p.chain); n > 0 {
+		return p.chain[n-1]
+	}
+	return p.last
+}
+
+// has reports whether e is in the chain.
+func (p *partition) has(e *entry) bool {
+	return slices.ContainsFunc(p.chain, func(f *file) bool { return !f.replaced && !f.lost && f.same(e.fileID) })
+}
+
+// extend appends the files of the log that are newer than the newest known, and reports whether there were any. files are all
+// that are there now, oldest first.
+func (p *partition) extend(files []entry) bool {
+	newest := p.newest()
+	if p.fruitless.newest == newest && slices.Equal(p.fruitless.files, files) {
+		return false
+	}
+	grown := p.appendNewer(newest, files)
+	p.fruitless.newest, p.fruitless.files = p.newest(), nil
+	if n := p.newest(); !grown && (n == nil || n.c == nil || n.atEnd) { // else it may be judged otherwise at its end
+		p.fruitless.files = files
+	}
+	return grown
+}
+
+// fruitless is a look that showed nothing newer than newest: the same look need not be judged again.
+type fruitless struct {
+	newest *file
+	files  []entry
+}
+
+// appendNewer is extend for a look that is to be judged.
+func (p *partition) appendNewer(newest *file, files []entry) bool {
+	from, candidates := 0, files
+	switch {
+	case newest == nil:
+	case slices.ContainsFunc(files, func(e entry) bool { return p.isFile(newest, &e) }):
+		from = slices.IndexFunc(files, func(e entry) bool { return p.isFile(newest, &e) })
+		p.older = ids(files[:from+1])
+		same := files[from].plain
+		candidates = slices.DeleteFunc(slices.Clone(files[from+1:]), func(e entry) bool { return e.plain == same })
+	default:
+		// The newest is gone: deleted, compressed, moved away, or truncated. Its copy shows where we are.
+		unknown := slices.DeleteFunc(slices.Clone(files), func(e entry) bool {
+			return p.has(&e) || !e.isLive() && slices.ContainsFunc(p.older, e.same)
+		})
+		if len(unknown) == 0 {
+			return false
+		}
+		if i := p.copyOf(newest, unknown); i >= 0 {
+			if unknown[i].isLive() { // an editor's work: the live file again, under another inode
+				return p.moveTo(newest, unknown[i], false)
+			}
+			p.older = append(p.older, ids(unknown[:i+1])...)
+			candidates = unknown[i+1:]
+			break
+		}
+		candidates = slices.DeleteFunc(unknown, func(e entry) bool { return !e.isLive() && e.mtime <= newest.mtime })
+	}
+	grown := false
+	for i := range candidates {
+		e := &candidates[i]
+		if p.has(e) || p.src.ownerOf(e, p) != nil || !e.isLive() && p.wasRead(e, newest) {
+			continue
+		}
+		f := &file{entry: *e, end: -1}
+		p.chain = append(p.chain, f)
+		p.src.claim(e, p)
+		p.openAhead(f)
+		grown = true
+	}
+	return grown
+}
+
+// openAhead opens f before its turn, if there are not too many open: what is open can be renamed, compressed and deleted.
+func (p *partition) openAhead(f *file) {
+	if len(p.chain) <= maxAhead && p.src.opened < maxOpen/2 {
+		_ = p.tryOpen(f) // its turn says what is wrong
+	}
+}
+
+func ids(files []entry) []fileID {
+	all := make([]fileID, len(files))
+	for i := range files {
+		all[i] = files[i].fileID
+	}
+	return all
+}
+
+// moveTo goes on with the copy e of f, f being the file that is read, or was read last, and reports whether it could.
+func (p *partition) moveTo(f *file, e entry, settled bool) bool {
+	switch {
+	case len(p.chain) > 0 && p.chain[0] == f:
+		if !settled && !f.atEnd {
+			return false // first what the old one has
+		}
+	case len(p.chain) == 0 && p.last == f && !f.lost && len(p.done) > 0 && p.done[len(p.done)-1].Base == f.base:
+		p.done = p.done[:len(p.done)-1] // it is not finished after all
+		p.history = p.history[:max(0, len(p.history)-1)]
+	default:
+		return false
+	}
+	g := &file{
+		entry: e, base: f.base, sent: f.sent, known: f.known, end: f.end, pos: f.pos, at: f.pos, begun: true,
+		head: f.head, tail: f.tail, settled: settled,
+	}
+	if f.skipping {
+		g.begun = false // tail is not at pos
+	}
+	if err := p.tryOpen(g); err != nil {
+		return false
+	}
+	p.src.shut(f)
+	p.chain = append([]*file{g}, p.chain[min(1, len(p.chain)):]...)
+	p.src.claim(&e, p)
+	p.stateDue = true
+	return true
+}

@@ -1,0 +1,158 @@
+package file
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gatemeter/gatemeter/pipeline/cursor"
+)
+
+// start plans the reading of a log that has no cursor: files are those of it that the configured paths name, oldest first.
+func (p *partition) start(files []entry, from Start) {
+	newest := len(files) - 1
+	for i := range files {
+		e := &files[i]
+		f := &file{entry: *e, end: -1}
+		p.src.claim(e, p)
+		skip := from.End || !from.Since.IsZero() && e.mtime < from.Since.UnixNano()
+		if skip && (i < newest || e.codec != plain) {
+			p.last = f // what is newer than this is read
+			f.pos = e.size
+			continue
+		}
+		p.chain = append(p.chain, f)
+		p.openAhead(f)
+		if skip {
+			f.pos = p.src.lineBefore(e)
+			p.next = f.pos // offsets are positions in this file, as if it had been read
+		}
+	}
+}
+
+// lineBefore returns the position of the line that the end of e is in, which is the end itself when no line has begun there.
+func (s *Source) lineBefore(e *entry) int64 {
+	size := e.size
+	c, _, err := s.openContent(e)
+	if err != nil {
+		return size
+	}
+	defer c.close()
+	buf := make([]byte, 64<<10)
+	for end := size; end > 0; {
+		from := max(0, end-int64(len(buf)))
+		n, err := c.readAt(buf[:end-from], from)
+		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
+			return from + int64(i) + 1
+		}
+		if err != nil && err != io.EOF {
+			return size
+		}
+		end = from
+	}
+	return 0
+}
+
+// resume plans the reading of a log on from its cursor. files are those of it that are there, oldest first.
+func (s *Source) resume(p *partition, c *cursor.Partition, files []entry) {
+	segments, err := parseState(c.State)
+	if err != nil {
+		s.set.Log.Error("saved position not usable; reading from the beginning", "source", s.set.Name, "partition", p.pub.Name, "error", err)
+		if len(files) == 0 {
+			s.forget(p)
+			return
+		}
+		files = slices.DeleteFunc(slices.Clone(files), func(e entry) bool { return !e.matched })
+		p.start(files, Start{})
+		return
+	}
+	last := &segments[len(segments)-1]
+	if len(files) == 0 && s.set.Now().Sub(time.Unix(0, last.Mtime)) > forgetAfter {
+		s.set.Log.Info("no file of this log is left; its position is forgotten", "source", s.set.Name, "partition", p.pub.Name)
+		s.forget(p)
+		return
+	}
+	p.pub.ID = c.ID
+	start := max(c.Start(), segments[0].Base)
+	first := len(segments) - 1
+	for i := range segments {
+		if segments[i].read() > start {
+			first = i
+			break
+		}
+	}
+	for i := range segments {
+		g := &segments[i]
+		if g.End == 0 && i == len(segments)-1 {
+			break
+		}
+		p.done = append(p.done, finish(*g))
+	}
+	p.next = start
+	for i := first; i < len(segments); i++ {
+		s.resumeSegment(p, &segments[i], c, files, start)
+	}
+	// What is lost at the beginning is not covered by a batch: reading begins after it.
+	for len(p.chain) > 0 && p.chain[0].lost {
+		p.last, p.chain = p.chain[0], p.chain[1:]
+		p.next = max(p.next, p.last.base+p.last.end)
+	}
+	if len(p.chain) > 0 {
+		p.next = p.chain[0].base + p.chain[0].pos
+	}
+	p.stateAt, p.stateDue = p.next, false
+	p.extend(files)
+}
+
+// resumeSegment finds the file of the segment g and appends it to the chain.
+func (s *Source) resumeSegment(p *partition, g *segment, c *cursor.Partition, files []entry, start int64) {
+	f := &file{
+		entry: entry{path: g.Path, plain: g.Path, codec: g.Codec, live: p.pub.Name, info: info{fileID: g.fileID, mtime: g.Mtime}},
+		base:  g.Base, sent: true, end: -1, saved: g, pos: max(start, g.Base) - g.Base,
+	}
+	f.readTo = max(g.read(), min(c.Read, math.MaxInt64>>1)) - g.Base
+	if g.End != 0 {
+		f.known, f.end, f.readTo = true, g.End-g.Base, 0
+	}
+	p.chain = append(p.chain, f)
+	i := s.find(g, files)
+	if i >= 0 {
+		f.entry = files[i]
+		s.claim(&f.entry, p)
+		p.openAhead(f)
+		return
+	}
+	if f.known && f.pos >= f.end {
+		f.lost = true // nothing of it is needed
+		return
+	}
+	p.giveUp(f, "a log file that was being read is not to be found; what had not been read of it is lost")
+}
+
+// forget takes p off the list again.
+func (s *Source) forget(p *partition) {
+	delete(s.byName, p.pub.Name)
+	s.partitions = slices.DeleteFunc(s.partitions, func(q *partition) bool { return q == p })
+}
+
+// readID sets the partition's id if the first line is there already.
+func (p *partition) readID() {
+	for i, f := range p.chain {
+		c, _, err := p.src.openContent(&f.entry)
+		if err != nil {
+			return
+		}
+		head := make([]byte, headSize)
+		n, err := c.readAt(head, 0)
+		c.close()
+		switch {
+		case n == len(head), bytes.IndexByte(head[:n], '\n') >= 0:
+			p.setID(head[:n])
+			return
+		case err != io.EOF || n > 0 || i == len(p.chain)-1:
+			return // it is not known where the first line ends
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package file
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// throttle is the pause after an event. While it lasts the kernel folds repeated writes to a file into one event, so a busy
+// log costs some fifty wake-ups a second and not one for each of its lines.
+const throttle = 20 * time.Millisecond
+
+// maxNames bounds the names kept between two wake-ups; past it all files are looked at.
+const maxNames = 1024
+
+// watcher turns inotify events into wake-ups. Where there is no inotify it is silent, and files are found by polling.
+type watcher struct {
+	notify *fsnotify.Watcher // nil: none
+	wake   chan struct{}     // has room for one
+	added  map[string]bool   // folders; Source.Run's own. false: could not be watched
+
+	mu      sync.Mutex
+	written map[string]struct{} // paths
+	moved   bool                // a file appeared, went or got another name; or events were lost
+}
+
+func newWatcher(pollOnly bool) (*watcher, error) {
+	w := &watcher{wake: make(chan struct{}, 1), added: map[string]bool{}, written: map[string]struct{}{}}
+	if pollOnly {
+		return w, nil
+	}
+	n, err := fsnotify.NewWatcher()
+	if err != nil {
+		return w, err
+	}
+	w.notify = n
+	return w, nil
+}
+
+// add watches folder, if it is not watched yet. Not safe for concurrent use.
+func (w *watcher) add(folder string) error {
+	if _, ok := w.added[folder]; ok || w.notify == nil {
+		return nil
+	}
+	err := w.notify.Add(folder)
+	w.added[folder] = err == nil
+	return err
+}
+
+// run takes events until ctx ends.
+func (w *watcher) run(ctx context.Context) {
+	if w.notify == nil {
+		return
+	}
+	defer w.notify.Close()
+	pause := time.NewTimer(throttle)
+	defer pause.Stop()
+	for {
+		select {
+		case e, ok := <-w.notify.Events:
+			if !ok {
+				return
+			}
+			w.note(e)
+		case _, ok := <-w.notify.Errors: // an overflow, above all
+			if !ok {
+				return
+			}
+			w.noteAll()
+		case <-ctx.Done():
+			return
+		}
+		pause.Reset(throttle)
+		for paused := true; paused; {
+			select {
+			case <-pause.C:
+				paused = false
+			case <-ctx.Done():
+				return
+			}
+		}
+		w.drain()
+	}
+}
+
+// drain takes the events that are waiting. The library's goroutine hands them over one by one; a short silence is the end.
+func (w *watcher) drain() {
+	silence := time.NewTimer(time.Millisecond)
+	defer silence.Stop()
+	for range 1 << 14 { // the length of the kernel's queue
+		select {
+		case e, ok := <-w.notify.Events:
+			if !ok {
+				return
+			}
+			w.note(e)
+			silence.Reset(time.Millisecond)
+		case <-silence.C:
+			return
+		}
+	}
+}
+
+func (w *watcher) note(e fsnotify.Event) {
+	w.mu.Lock()
+	if e.Op&(fsnotify.Create|fsnotify.Rename|fsnotify.Remove) != 0 || len(w.written) >= maxNames {
+		w.moved = true
+	}
+	if e.Has(fsnotify.Write) && len(w.written) < maxNames {
+		w.written[e.Name] = struct{}{}
+	}
+	w.mu.Unlock()
+	w.signal()
+}
+
+func (w *watcher) noteAll() {
+	w.mu.Lock()
+	w.moved = true
+	w.mu.Unlock()
+	w.signal()
+}
+
+func (w *watcher) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what has happened since it was last called.
+func (w *watcher) take() (written map[string]struct{}, moved bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	written, moved = w.written, w.moved
+	w.written, w.moved = map[string]struct{}{}, false
+	return written, moved
+}
