@@ -223,7 +223,7 @@ func (s *Store) Save(cursors []cursor.Cursor) error {
 	if s.lock == nil {
 		return errors.New("save cursors: store is closed")
 	}
-	if int64(len(body)+headerSize) > s.capacity {
+	if int64(len(body)+headerSize) > s.capacity || s.deleted() {
 		return s.grow(body)
 	}
 	other := s.capacity - s.newest
@@ -238,7 +238,17 @@ func (s *Store) Save(cursors []cursor.Cursor) error {
 	return nil
 }
 
-// grow replaces the file by one with larger slots: body in one, the cursors before in the other. The space of both slots is
+// deleted reports whether the file has lost its name: what is written to it would go with this process.
+func (s *Store) deleted() bool {
+	at, err := os.Stat(s.path())
+	if err != nil {
+		return true
+	}
+	held, err := s.file.Stat()
+	return err != nil || !os.SameFile(at, held)
+}
+
+// grow replaces the file by a new one, with larger slots if need be: body in one, the cursors before in the other. The space of both slots is
 // taken at once, so that a disk that fills up later does not stop a Save.
 func (s *Store) grow(body []byte) error {
 	capacity, err := capacityFor(len(body))

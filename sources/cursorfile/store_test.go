@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"syscall"
@@ -88,7 +89,7 @@ func reopen(t *testing.T, dir string, content []byte) ([]cursor.Cursor, Report) 
 	s.Close()
 	again := open(t, dir)
 	defer again.Close()
-	if got, r := load(t, again); !cmp.Equal(got, numbered(102, 10)) || len(r.Problems) > 0 {
+	if got, r := load(t, again); !reflect.DeepEqual(got, numbered(102, 10)) || len(r.Problems) > 0 {
 		t.Fatalf("after two saves on a file repaired: got %v, %+v", got, r)
 	}
 	return c, r
@@ -132,7 +133,7 @@ func TestSlotsGrow(t *testing.T) {
 			t.Fatal(err)
 		}
 		best, report := choose(content)
-		if best == nil || !cmp.Equal(best.cursors, numbered(n, size)) || len(report.Problems) > 0 {
+		if best == nil || !reflect.DeepEqual(best.cursors, numbered(n, size)) || len(report.Problems) > 0 {
 			t.Fatalf("save %d of %d bytes: %+v", n, size, report)
 		}
 		if n == 0 {
@@ -166,7 +167,7 @@ func TestDamagedByte(t *testing.T) {
 				content := bytes.Clone(whole)
 				content[i] ^= change
 				best, report := choose(content)
-				if best == nil || !cmp.Equal(best.cursors, numbered(want, 10)) {
+				if best == nil || !reflect.DeepEqual(best.cursors, numbered(want, 10)) {
 					t.Fatalf("byte %d changed: got %+v", i, best)
 				}
 				if !report.FellBack || len(report.Problems) == 0 {
@@ -176,7 +177,7 @@ func TestDamagedByte(t *testing.T) {
 			if i%97 == 0 { // the whole way too, with files, for some
 				content := bytes.Clone(whole)
 				content[i] ^= 0xff
-				if got, _ := reopen(t, t.TempDir(), content); !cmp.Equal(got, numbered(want, 10)) {
+				if got, _ := reopen(t, t.TempDir(), content); !reflect.DeepEqual(got, numbered(want, 10)) {
 					t.Fatalf("byte %d changed: got %v", i, got)
 				}
 			}
@@ -234,7 +235,7 @@ func mustParse(t *testing.T, content []byte, offset int64) *slot {
 func TestSlotsSwapped(t *testing.T) {
 	whole := saved(t, 3)
 	swapped := append(bytes.Clone(whole[minCapacity:]), whole[:minCapacity]...)
-	if got, r := reopen(t, t.TempDir(), swapped); !cmp.Equal(got, numbered(3, 10)) || len(r.Problems) > 0 {
+	if got, r := reopen(t, t.TempDir(), swapped); !reflect.DeepEqual(got, numbered(3, 10)) || len(r.Problems) > 0 {
 		t.Errorf("got %v, %+v", got, r)
 	}
 }
@@ -250,6 +251,39 @@ func TestDeleted(t *testing.T) {
 	}
 	if c, r := load(t, open(t, dir)); c != nil || !r.Fresh {
 		t.Errorf("got %v, %+v", c, r)
+	}
+}
+
+// TestDeletedWhileRunning: the file comes back, with both its slots, with the next save.
+func TestDeletedWhileRunning(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	load(t, s)
+	save(t, s, numbered(1, 1))
+	if err := os.Remove(s.path()); err != nil {
+		t.Fatal(err)
+	}
+	save(t, s, numbered(2, 1))
+	content, err := os.ReadFile(s.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if best, _ := choose(content); best == nil || !reflect.DeepEqual(best.cursors, numbered(2, 1)) {
+		t.Errorf("got %+v", best)
+	}
+}
+
+// TestFolderDeletedWhileRunning: no false confirmation.
+func TestFolderDeletedWhileRunning(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	s := open(t, dir)
+	load(t, s)
+	save(t, s, numbered(1, 1))
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Save(numbered(2, 1)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -305,7 +339,7 @@ func TestFullDisk(t *testing.T) {
 			s.write = writeAll
 			save(t, s, numbered(4, size))
 			s.Close()
-			if c, r := load(t, open(t, dir)); !cmp.Equal(c, numbered(4, size)) || len(r.Problems) > 0 {
+			if c, r := load(t, open(t, dir)); !reflect.DeepEqual(c, numbered(4, size)) || len(r.Problems) > 0 {
 				t.Errorf("room %d: after the disk was emptied: %v, %+v", room, c, r)
 			}
 			if left, _ := filepath.Glob(filepath.Join(dir, "*.new")); len(left) > 0 {
