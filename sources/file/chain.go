@@ -129,6 +129,7 @@ func (f *file) fill(b *batch.Batch, maxLine int, final bool) (o outcome, complet
 	}
 	if f.codec == plain && err == nil {
 		if n < before || !bytes.Equal(buf[:before], f.tail) || !f.unchanged(buf[:n], f.at-int64(before)) {
+			f.atEnd = false // this was the end of other content
 			return truncated, false, nil
 		}
 	}
