@@ -111,9 +111,9 @@ install_elasticsearch() {
     rm -rf "$tmp" "$home"
     mkdir -p "$tmp"/{zip,classes,home/modules,home/plugins/shim}
     say "mvn dependency:copy elasticsearch $elasticsearch_version (107 MB)"
-    (cd "$tmp" && mvn -q -B -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
-      -Dartifact=org.elasticsearch.distribution.integ-test-zip:elasticsearch:$elasticsearch_version:zip -DoutputDirectory="$tmp" >&2) ||
-      die "mvn dependency:copy of elasticsearch $elasticsearch_version"
+    mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy -DoutputDirectory="$tmp" \
+      -Dartifact=org.elasticsearch.distribution.integ-test-zip:elasticsearch:$elasticsearch_version:zip >"$tmp/mvn.log" 2>&1 ||
+      { tail -20 "$tmp/mvn.log" >&2; die "mvn dependency:copy of elasticsearch $elasticsearch_version"; }
     echo "$elasticsearch_sha256  $tmp/elasticsearch-$elasticsearch_version.zip" | sha256sum -c --quiet >&2 ||
       die "elasticsearch-$elasticsearch_version.zip is not the file that this project was tested with"
     (cd "$tmp/zip" && jar xf "$tmp"/elasticsearch-$elasticsearch_version.zip)
