@@ -48,7 +48,7 @@ func checkName(key, name string) error {
 	case strings.ContainsAny(name, "\\/*?\"<>| ,#:"):
 		return fmt.Errorf("%s: %q: none of \\ / * ? \" < > | , # : or a space may be in it", key, name)
 	case strings.ContainsAny(name[:1], "-_+."):
-		return fmt.Errorf("%s: %q: must not begin with - _ + .", key, name)
+		return fmt.Errorf("%s: %q: must not begin with -, _, + or a dot", key, name)
 	}
 	return nil
 }

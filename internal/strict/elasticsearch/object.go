@@ -32,6 +32,21 @@ func (s *Server) Object(path string) []byte {
 	return s.objects[path[:i]][path[i+1:]]
 }
 
+// Put stores body under a path like that, unchecked.
+func (s *Server) Put(path string, body []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := strings.LastIndexByte(path, '/')
+	s.put(path[:i], path[i+1:], body)
+}
+
+func (s *Server) put(kind, name string, body []byte) {
+	if s.objects[kind] == nil {
+		s.objects[kind] = map[string]json.RawMessage{}
+	}
+	s.objects[kind][name] = body
+}
+
 // object puts, gets or deletes one of them.
 func (s *Server) object(w http.ResponseWriter, r *http.Request, kind, name string) {
 	body, err := io.ReadAll(r.Body)
@@ -52,10 +67,7 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request, kind, name strin
 		if kind == indexTemplates && !s.checkTemplate(w, name, body) {
 			return
 		}
-		if s.objects[kind] == nil {
-			s.objects[kind] = map[string]json.RawMessage{}
-		}
-		s.objects[kind][name] = body
+		s.put(kind, name, body)
 		answer(w, map[string]any{"acknowledged": true})
 	case !ok:
 		fail(w, http.StatusNotFound, "resource_not_found_exception", kind+" matching ["+name+"] not found")
