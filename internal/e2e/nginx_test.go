@@ -103,6 +103,7 @@ func TestNginxUnderLoad(t *testing.T) {
 		t.Fatalf("the oracle read %d lines, want %d", got, 3*requests)
 	}
 	servers.Await(t, 2*time.Minute, func() error { return s.compare(t, "live", j.Rollups, want, true) })
+	g.checkConservation(t, map[string]int{"access": requests, "timed": requests, "json": requests})
 	running.Stop()
 	if err := s.compare(t, "live", j.Rollups, want, true); err != nil {
 		t.Errorf("after the stop: %v", err)

@@ -57,7 +57,7 @@ var thirdParty = map[string]struct {
 	"github.com/spf13/viper":                     {[]string{"config"}, "YAML and environment"},
 	"github.com/valyala/fastjson":                {[]string{"parsers/jsonlog", "sinks/elasticsearch"}, "JSON logs; the answer of a bulk request"},
 	"go.yaml.in/yaml/v3":                         {[]string{"config"}, "the line each key stands in"},
-	"golang.org/x/sys":                           {[]string{"sources/file", "cmd/gatemeter"}, "inodes, terminals"},
+	"golang.org/x/sys":                           {[]string{"sources/file", "sinks/oneway"}, "inodes; what of a socket is acknowledged"},
 	"golang.org/x/term":                          {[]string{"cmd/gatemeter"}, "whether stdout is a terminal"},
 }
 

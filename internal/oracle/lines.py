@@ -84,7 +84,9 @@ def nginx_record(variables):
     if given("request"):
         m = re.fullmatch(r"([^ ]*) (.*?)(?: (HTTP/[^ ]*))?", given("request"), re.DOTALL)
         if m:
-            r["method"], r["target"] = m[1], m[2]
+            r["method"], r["target"] = m[1] or None, m[2] or None
+        else:
+            r["target"] = given("request")  # no space: not even a method
     r["method"] = given("request_method") or r["method"]
     r["target"] = given("request_uri") or r["target"]
     for field, names in (("request_bytes", ("request_length",)), ("response_bytes", ("bytes_sent", "body_bytes_sent"))):

@@ -131,7 +131,13 @@ def route_of(path, templates):
 
 
 def path_of(target):
-    return None if target is None else target.split("?", 1)[0]
+    """The path of a request's target, without the query; of a whole URL, what is behind the host. None when there is none."""
+    if target is None:
+        return None
+    whole_url = re.match(r"[^/]{1,13}://[^/]*", target)
+    if whole_url:
+        target = target[whole_url.end():]
+    return target.split("?", 1)[0] or None
 
 
 def identity_of(partition):

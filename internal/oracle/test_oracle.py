@@ -26,7 +26,9 @@ class Lines(unittest.TestCase):
         f(b"GET / HTTP/1.1", "GET", "/")
         f(b"GET /nine", "GET", "/nine")
         f(b"GET /a b HTTP/1.0", "GET", "/a b")
+        f(b"GET  HTTP/1.1", "GET", None)
         f(b"-", None, None)
+        f(rb"\x16\x03", None, "\x16\x03")
         f(b"", None, None)
 
     def test_timed(self):
@@ -91,6 +93,11 @@ class Windows(unittest.TestCase):
     def test_clean(self):
         self.assertEqual(oracle.clean("a.b/ü;\n"), "a_b_____")
         self.assertEqual(oracle.clean(""), "_")
+
+    def test_path(self):
+        for target, want in ((None, None), ("/a?b?c", "/a"), ("?b", None), ("http://h:1/a/b?c", "/a/b"), ("http://h", None), ("*", "*"),
+                             ("/a://b", "/a://b")):
+            self.assertEqual(oracle.path_of(target), want)
 
 
 if __name__ == "__main__":
