@@ -63,6 +63,82 @@ func scaled(b []byte, places int) (n int64, ok bool) {
 	return n * powers[places], true
 }
 
+// Decimal reads a number as JSON writes it, `-1`, `173.0`, `1.7267838395395e+18`, and returns it times ten to the power of
+// places (at most nine), without what is then left of a fraction. Digits past the eighteenth count as zeros.
+func Decimal(b []byte, places int) (n int64, ok bool) {
+	i, negative := 0, false
+	if len(b) > 0 && b[0] == '-' {
+		i, negative = 1, true
+	}
+	exponent, kept, seen := places, 0, false
+	for dot := false; i < len(b); i++ {
+		c := b[i]
+		if c == '.' && !dot {
+			dot = true
+			continue
+		}
+		if !isDigit(c) {
+			break
+		}
+		seen = true
+		switch {
+		case kept < 18:
+			n = n*10 + int64(c-'0')
+			if n > 0 {
+				kept++
+			}
+			if dot {
+				exponent--
+			}
+		case !dot:
+			exponent++
+		}
+	}
+	if !seen {
+		return 0, false
+	}
+	if i < len(b) {
+		e, ok := exponentOf(b[i:])
+		if !ok {
+			return 0, false
+		}
+		exponent += e
+	}
+	for ; exponent > 0 && n > 0; exponent-- {
+		if n > math.MaxInt64/10 {
+			return 0, false
+		}
+		n *= 10
+	}
+	for ; exponent < 0 && n > 0; exponent++ {
+		n /= 10
+	}
+	if negative {
+		n = -n
+	}
+	return n, true
+}
+
+// exponentOf reads `e+18`, at most three digits of it.
+func exponentOf(b []byte) (e int, ok bool) {
+	if b[0] != 'e' && b[0] != 'E' {
+		return 0, false
+	}
+	b = b[1:]
+	negative := false
+	if len(b) > 0 && (b[0] == '+' || b[0] == '-') {
+		negative = b[0] == '-'
+		b = b[1:]
+	}
+	if e = digits(b); len(b) == 0 || len(b) > 3 || e < 0 {
+		return 0, false
+	}
+	if negative {
+		e = -e
+	}
+	return e, true
+}
+
 var powers = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
 
 // Epoch reads a Unix time in seconds, milliseconds, microseconds or nanoseconds, told apart by how large it is (as seconds it

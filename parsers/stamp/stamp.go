@@ -1,19 +1,20 @@
 // Package stamp reads the times and numbers that gateways write, without allocating.
 //
 // All times are Unix nanoseconds. A time outside the years 1900 to 2200 is no time: nanoseconds in an int64 end in 2262, and
-// what a log says beyond that is garbage.
+// what a log says beyond that is garbage. Lengths of time are read exactly, in integers: a float would round them.
 package stamp
 
 import "time"
 
-// Cache remembers the last time of each form: logs repeat the second. It is used by one goroutine.
+// Cache remembers the last time of each form: logs repeat the second, and nearly always the day. It is used by one goroutine.
 type Cache struct {
-	clf   [26]byte
-	clfNS int64
+	clf      [26]byte
+	clfNS    int64
+	midnight int64 // of clf's day, in nanoseconds, its zone taken off
+	clfKnown bool
 
 	iso      [19]byte
 	isoNS    int64
-	clfKnown bool
 	isoKnown bool
 }
 
@@ -33,16 +34,22 @@ func (c *Cache) CLF(b []byte) (ns int64, ok bool) {
 	if b[2] != '/' || b[6] != '/' || b[11] != ':' || b[14] != ':' || b[17] != ':' || b[20] != ' ' {
 		return 0, false
 	}
-	month := monthOf(b[3], b[4], b[5])
-	zone, ok := zoneOf(b[21:26])
-	if !ok || month == 0 {
+	hour, minute, second := digits(b[12:14]), digits(b[15:17]), digits(b[18:20])
+	if uint(hour) > 23 || uint(minute) > 59 || uint(second) > 60 {
 		return 0, false
 	}
-	if ns, ok = instant(digits(b[7:11]), month, digits(b[0:2]), digits(b[12:14]), digits(b[15:17]), digits(b[18:20]), zone); ok {
-		copy(c.clf[:], b)
-		c.clfNS, c.clfKnown = ns, true
+	if !c.clfKnown || string(b[:11]) != string(c.clf[:11]) || string(b[21:]) != string(c.clf[21:]) {
+		zone, zoneOK := zoneOf(b[21:])
+		midnight, dayOK := day(digits(b[7:11]), monthOf(b[3], b[4], b[5]), digits(b[0:2]))
+		if !zoneOK || !dayOK {
+			return 0, false
+		}
+		c.midnight = midnight - zone*int64(time.Second)
 	}
-	return ns, ok
+	copy(c.clf[:], b)
+	c.clfKnown = true
+	c.clfNS = c.midnight + int64(hour*3600+minute*60+second)*int64(time.Second)
+	return c.clfNS, true
 }
 
 // ISO reads ISO 8601 as RFC 3339 and gateways write it: `2016-09-21T23:00:00+00:00`, with `T` or a space, up to nine digits
@@ -55,7 +62,7 @@ func (c *Cache) ISO(b []byte) (ns int64, ok bool) {
 		if b[4] != '-' || b[7] != '-' || b[10] != 'T' && b[10] != ' ' && b[10] != 't' || b[13] != ':' || b[16] != ':' {
 			return 0, false
 		}
-		ns, ok = instant(digits(b[0:4]), digits(b[5:7]), digits(b[8:10]), digits(b[11:13]), digits(b[14:16]), digits(b[17:19]), 0)
+		ns, ok = instant(digits(b[0:4]), digits(b[5:7]), digits(b[8:10]), digits(b[11:13]), digits(b[14:16]), digits(b[17:19]))
 		if !ok {
 			return 0, false
 		}
@@ -87,18 +94,15 @@ func (c *Cache) ISO(b []byte) (ns int64, ok bool) {
 }
 
 // zoneOf reads `+0200`, `-07:00`; the result is in seconds.
-func zoneOf(b []byte) (int64, bool) {
-	if len(b) == 6 && b[3] == ':' {
-		b = append([]byte(nil), b[0], b[1], b[2], b[4], b[5])
-	}
-	if len(b) != 5 || b[0] != '+' && b[0] != '-' {
+func zoneOf(b []byte) (seconds int64, ok bool) {
+	if len(b) != 5 && (len(b) != 6 || b[3] != ':') || b[0] != '+' && b[0] != '-' {
 		return 0, false
 	}
-	h, m := digits(b[1:3]), digits(b[3:5])
-	if h < 0 || m < 0 || h > 18 || m > 59 {
+	h, m := digits(b[1:3]), digits(b[len(b)-2:])
+	if uint(h) > 18 || uint(m) > 59 {
 		return 0, false
 	}
-	seconds := int64(h*3600 + m*60)
+	seconds = int64(h*3600 + m*60)
 	if b[0] == '-' {
 		seconds = -seconds
 	}
@@ -135,16 +139,21 @@ func monthOf(a, b, c byte) int {
 	return 0
 }
 
-// instant checks a date's parts and returns it in nanoseconds; zone is in seconds east. A leap second is the next minute's
-// first.
-func instant(year, month, day, hour, minute, second int, zone int64) (int64, bool) {
-	if year < 1900 || year > 2199 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour < 0 || hour > 23 ||
-		minute < 0 || minute > 59 || second < 0 || second > 60 {
+// instant checks a date's parts and returns it, as UTC, in nanoseconds. A leap second is the next minute's first.
+func instant(year, month, d, hour, minute, second int) (ns int64, ok bool) {
+	midnight, ok := day(year, month, d)
+	if !ok || uint(hour) > 23 || uint(minute) > 59 || uint(second) > 60 {
 		return 0, false
 	}
-	days := daysFromCivil(year, month, day)
-	s := int64(days)*86400 + int64(hour*3600+minute*60+second) - zone
-	return s * int64(time.Second), true
+	return midnight + int64(hour*3600+minute*60+second)*int64(time.Second), true
+}
+
+// day returns the midnight, as UTC, at which a date begins, in nanoseconds.
+func day(year, month, d int) (ns int64, ok bool) {
+	if year < 1900 || year > 2199 || month < 1 || month > 12 || d < 1 || d > daysIn(year, month) {
+		return 0, false
+	}
+	return int64(daysFromCivil(year, month, d)) * 86400 * int64(time.Second), true
 }
 
 func daysIn(year, month int) int {

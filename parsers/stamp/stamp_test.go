@@ -2,6 +2,7 @@ package stamp
 
 import (
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,6 +99,97 @@ func TestNumbers(t *testing.T) {
 	f(Epoch, "", 0, false)
 }
 
+func TestDecimal(t *testing.T) {
+	f := func(s string, places int, want int64, wantOK bool) {
+		t.Helper()
+		if n, ok := Decimal([]byte(s), places); ok != wantOK || ok && n != want {
+			t.Errorf("%q is read as %d, %v, want %d, %v", s, n, ok, want, wantOK)
+		}
+	}
+	f("0", 6, 0, true)
+	f("-1", 6, -1e6, true)
+	f("173", 6, 173e6, true)
+	f("173.0", 0, 173, true)
+	f("1200.0000476837", 6, 1200000047, true)
+	f("1.7267838395395e+18", 0, 1726783839539500000, true)
+	f("1.7267838395395E18", 0, 1726783839539500000, true)
+	f("1e400", 0, 0, false)
+	f("1e30", 0, 0, false)
+	f("1e-30", 9, 0, true)
+	f("0e999", 9, 0, true)
+	f("123456789012345678901", 0, 0, false)
+	f("0.000000000000000000001e21", 0, 1, true)
+	f("1e1000", 0, 0, false)
+	f("1e", 0, 0, false)
+	f("1x", 0, 0, false)
+	f("", 0, 0, false)
+	f("-", 0, 0, false)
+	f(".", 0, 0, false)
+	f("1.2.3", 0, 0, false)
+}
+
+func TestLayout(t *testing.T) {
+	f := func(format, s, want string) {
+		t.Helper()
+		l, err := NewLayout(format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ns, ok := l.Parse([]byte(s))
+		if got := time.Unix(0, ns).UTC().Format(time.RFC3339); ok != (want != "") || ok && got != want {
+			t.Errorf("%q is read as %v, %v, want %q", s, got, ok, want)
+		}
+	}
+	f("%d/%b/%Y:%H:%M:%S %z", "10/Oct/2000:13:55:36 -0700", "2000-10-10T20:55:36Z")
+	f("%FT%T%z", "2000-10-10T13:55:36+0200", "2000-10-10T11:55:36Z")
+	f("%Y-%m-%d %R", "2000-10-10 13:55", "2000-10-10T13:55:00Z")
+	f("%e %b %Y", " 1 Oct 2000", "2000-10-01T00:00:00Z")
+	f("%e %b %Y", "31 Oct 2000", "2000-10-31T00:00:00Z")
+	f("%z", "+0200", "1969-12-31T22:00:00Z")
+	f("%d%%%b%Y", "01%Oct2000", "2000-10-01T00:00:00Z")
+	f("%FT%T", "2000-10-10 13:55:36", "")
+	f("%FT%T", "2000-10-10T13:55:3", "")
+	f("%FT%T", "2000-10-10T13:55:3x", "")
+	f("%z", "+02x0", "")
+	for _, bad := range []string{"%", "%Q", "%j", "%y", "%2"} {
+		if _, err := NewLayout(bad); err == nil {
+			t.Errorf("%q is a layout", bad)
+		}
+	}
+}
+
+func FuzzDecimal(f *testing.F) {
+	f.Add("1.7267838395395e+18")
+	f.Add("-0.004e-2")
+	f.Fuzz(func(t *testing.T, s string) {
+		n, ok := Decimal([]byte(s), 3)
+		v, err := strconv.ParseFloat(s, 64)
+		if ok && (err != nil || math.Abs(float64(n)-v*1e3) > 1+math.Abs(v)*1e-9) {
+			t.Errorf("%q is read as %d; ParseFloat: %v, %v", s, n, v, err)
+		}
+	})
+}
+
+func FuzzISO(f *testing.F) {
+	f.Add("2016-09-21T23:00:00.123456789+00:00")
+	f.Add("2016-02-29T23:59:60Z")
+	strict := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$`) // time.Parse takes one digit of an hour
+	var c Cache
+	f.Fuzz(func(t *testing.T, s string) {
+		ns, ok := c.ISO([]byte(s))
+		want, err := time.Parse(time.RFC3339Nano, s)
+		if ok && err == nil && want.UnixNano() != ns {
+			t.Errorf("%q is read as %v, want %v", s, time.Unix(0, ns).UTC(), want)
+		}
+		if !ok && err == nil && want.Year() >= 1901 && want.Year() < 2199 && strict.MatchString(s) {
+			_, zone := want.Zone()
+			if zone <= 18*3600 && zone >= -18*3600 {
+				t.Errorf("%q is not read", s)
+			}
+		}
+	})
+}
+
 func FuzzCLF(f *testing.F) {
 	f.Add("10/Oct/2000:13:55:36 -0700")
 	f.Add("29/Feb/2024:00:00:60 +0000")
@@ -141,6 +233,7 @@ func TestAllocatesNothing(t *testing.T) {
 		c.CLF(clf)
 		c.ISO(iso)
 		Seconds(zoned)
+		Decimal(zoned, 9)
 		c.clfKnown, c.isoKnown = false, false
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
