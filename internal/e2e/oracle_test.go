@@ -17,7 +17,7 @@ type job struct {
 	Amend       int                 `json:"amend"`
 	Percentiles []float64           `json:"percentiles"`
 	Rollups     map[string][]string `json:"rollups"`
-	Routes      []string            `json:"routes"`
+	Routes      []string            `json:"routes,omitempty"`
 	Partitions  []partition         `json:"partitions"`
 
 	Metrics   string `json:"metrics"` // files it writes

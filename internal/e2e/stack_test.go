@@ -39,7 +39,7 @@ func index(run string) string { return "logs-gateway." + run + "-default" }
 func (j *job) metrics() object {
 	return object{
 		"window": seconds(j.Window), "lateness": seconds(j.Lateness), "amend": seconds(j.Amend),
-		"percentiles": j.Percentiles, "rollups": j.Rollups, "routes": j.Routes,
+		"percentiles": j.Percentiles, "rollups": j.Rollups, "routes": append([]string{}, j.Routes...),
 		"idle_timeout": "15s", // on a busy machine a log may be read in fits and starts
 	}
 }

@@ -169,7 +169,7 @@ def main(job_file):
     with open(job_file, encoding="utf-8") as f:
         job = json.load(f)
     width, lateness, amend = job["window"], job["lateness"] * 10**9, job["amend"] * 10**9
-    templates = tuple(job["routes"])
+    templates = tuple(job.get("routes", []))
     windows = collections.defaultdict(Series)  # (series, start)
     totals = collections.Counter()
     with open(job["documents"], "w", encoding="utf-8") as documents:
