@@ -69,7 +69,9 @@ type health struct {
 	said     bool // about the present trouble
 	saidKind troubleKind
 	saidAt   time.Time
-	deadAt   time.Time
+
+	sizeAt   time.Time // when it was said that requests are too large
+	deadAt   time.Time // when dead letters were last told of, and how many there were then
 	deadSeen int64
 }
 

@@ -2,6 +2,7 @@ package elasticsearch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,6 +52,9 @@ func (s *sender) send(k *Sink, r *request) verdict {
 	res, err := bulk.Do(ctx, k.client)
 	if !body.sent {
 		body.Close()
+	}
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the connection was closed before an answer came")
 	}
 	if err != nil {
 		return verdict{trouble: &trouble{unreachable, err}}

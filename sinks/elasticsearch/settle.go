@@ -13,6 +13,10 @@ import (
 // that is some eight minutes: longer than a node's restart.
 const maxDoubtful = 30
 
+// maxBusy is after how many answers 429 a document does not wait longer (4s): when the server takes nothing at all everything
+// waits, and when it takes some it will take this one.
+const maxBusy = 5
+
 // result is what a request's answer comes to.
 type result struct {
 	created, duplicate int
@@ -59,7 +63,7 @@ func (k *Sink) settle(r *request, v verdict, s *sender) {
 		k.halve(r, v, now)
 	default:
 		k.throttle(res.busy)
-		k.requeue(&res, now)
+		k.requeue(&res, v.halve != nil, now)
 	}
 	k.sayDead(res.letters, now)
 	finished := k.release(res.settled)
@@ -151,16 +155,20 @@ func (k *Sink) halve(r *request, v verdict, now time.Time) {
 	}
 	if v.tooBig && r.size/2 < k.size {
 		k.size = max(1, r.size/2)
-		k.log.Warn("Elasticsearch, or a proxy before it, finds requests too large; sending smaller ones", "bytes", r.size, "now", k.size)
+		if h := &k.health; h.sizeAt.IsZero() || now.Sub(h.sizeAt) >= sayAgain {
+			h.sizeAt = now
+			k.log.Warn("Elasticsearch, or a proxy before it, finds requests too large; sending smaller ones until they fit", "bytes", r.size)
+		}
 	}
 	first, second := r.split()
 	k.queue.again = append(k.queue.again, first, second)
 }
 
-// requeue queues the documents to be sent again and notes how the server does; k.mu is held.
-func (k *Sink) requeue(res *result, now time.Time) {
+// requeue queues the documents to be sent again and notes how the server does. whole: the answer was to the request, not to its
+// documents. k.mu is held.
+func (k *Sink) requeue(res *result, whole bool, now time.Time) {
 	stored := res.created + res.duplicate
-	if stored > 0 || res.again == nil {
+	if stored > 0 || res.again == nil && !whole { // a document too large for any request says nothing about the server
 		k.succeed(now)
 	}
 	if res.again == nil {
@@ -170,6 +178,9 @@ func (k *Sink) requeue(res *result, now time.Time) {
 	attempts := 0
 	for _, s := range res.again.spans {
 		attempts = max(attempts, s.attempts)
+	}
+	if res.refusal.kind == overloaded {
+		attempts = min(attempts, maxBusy)
 	}
 	res.again.due = now.Add(backoff(attempts, k.settings.Jitter()))
 	k.queue.waiting = append(k.queue.waiting, res.again)

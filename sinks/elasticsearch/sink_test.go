@@ -146,6 +146,42 @@ func TestItemsAgain(t *testing.T) {
 	})
 }
 
+// A server that takes one document in ten at a time gets there nevertheless, and soon.
+func TestMostItemsAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		g.server.Behave(strict.Behaviour{RejectItems: 0.9})
+		g.submit(g.body(1000))
+		start := time.Now()
+		g.mustClose()
+		g.want(1000, 0, 0)
+		if d := time.Since(start); d > 10*time.Minute {
+			t.Errorf("took %v", d)
+		}
+	})
+}
+
+// A document that is set aside is no sign that the index can be written to.
+func TestTooLargeWhileBlocked(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		g := newRig(t, func(c *Config) { c.FlushInterval = 0 })
+		g.server.Behave(strict.Behaviour{MaxBody: 4096, Blocked: func(string) bool { return true }})
+		g.submit(g.body(5))
+		after(time.Second)
+		r := record.Record{}
+		r.Reset()
+		r.Offset, r.Path = 5000, []byte("/"+strings.Repeat("x", 5000))
+		g.submit(g.encode([]record.Record{r}))
+		after(time.Second)
+		g.want(0, 0, 1)
+		if err := g.sink.Ready(); err == nil || g.log.count("stores documents again") != 0 {
+			t.Errorf("ready: %v, log %s", err, g.log)
+		}
+		g.server.Behave(strict.Behaviour{})
+		g.mustClose()
+	})
+}
+
 // whole tests what happens when all requests fail for a while: nothing is lost, it is said once, and it is over at once when the
 // server is back.
 func whole(t *testing.T, b strict.Behaviour, down error, want string) {
