@@ -1,0 +1,167 @@
+package admin
+
+import (
+	"github.com/gatemeter/gatemeter/pipeline"
+	"github.com/gatemeter/gatemeter/pipeline/cursor"
+	"github.com/gatemeter/gatemeter/pipeline/record"
+	"github.com/gatemeter/gatemeter/sinks/deadletter"
+	"github.com/gatemeter/gatemeter/sinks/elasticsearch"
+)
+
+// The samples of each part of gatemeter. What each means, and when to be woken by it, is in docs/operations.md; a test
+// compares the two.
+
+// metric is what the samples of one name have in common.
+type metric struct {
+	name, help string
+	kind       Kind
+}
+
+var (
+	readLines = metric{"gatemeter_source_read_lines_total", "Lines read: skipped, malformed and parsed ones.", Counter}
+	replayed  = metric{"gatemeter_source_replayed_lines_total", "Lines read again after a restart, which are in no other counter.", Counter}
+	skipped   = metric{"gatemeter_source_skipped_lines_total", "Lines that were not parsed: blank, or longer than max_line.", Counter}
+	malformed = metric{"gatemeter_parser_malformed_lines_total", "Lines that are no record of their format, by reason.", Counter}
+	parsed    = metric{"gatemeter_parser_parsed_records_total", "Lines that are a record: left out and counted ones.", Counter}
+	leftOut   = metric{"gatemeter_window_left_out_records_total", "Records that were counted in no window, by reason.", Counter}
+	counted   = metric{"gatemeter_window_counted_records_total", "Records counted in a window.", Counter}
+	openParts = metric{"gatemeter_window_open_parts", "Windows in memory, times the workers that hold a part of them.", Gauge}
+	panes     = metric{"gatemeter_window_panes_total", "Panes that left for the sinks, by kind.", Counter}
+
+	watermark = metric{"gatemeter_partition_watermark_timestamp_seconds", "Event time up to which the partition's records are in.", Gauge}
+	indexed   = metric{"gatemeter_partition_indexed_offset", "Offset below which every record sink has confirmed.", Gauge}
+	emitted   = metric{"gatemeter_shard_emitted_timestamp_seconds", "Event time up to which the shard's windows have been sent.", Gauge}
+	final     = metric{"gatemeter_shard_final_timestamp_seconds", "Event time up to which the shard's windows can no longer change.", Gauge}
+
+	saves        = metric{"gatemeter_cursor_saves_total", "Times the cursors were saved.", Counter}
+	saveFailures = metric{"gatemeter_cursor_save_failures_total", "Times the cursors could not be saved.", Counter}
+
+	sinkUp       = metric{"gatemeter_sink_up", "1 when the sink's last attempt succeeded, 0 while it fails.", Gauge}
+	sinkPanes    = metric{"gatemeter_sink_sent_panes_total", "Panes the sink confirmed.", Counter}
+	sinkPoints   = metric{"gatemeter_sink_sent_points_total", "Points the sink confirmed.", Counter}
+	queuedPanes  = metric{"gatemeter_sink_queued_panes", "Panes that wait for the sink.", Gauge}
+	queuedPoints = metric{"gatemeter_sink_queued_points", "Points that wait for the sink.", Gauge}
+	sinkFailures = metric{"gatemeter_sink_failures_total", "Attempts to send that failed.", Counter}
+	lostPanes    = metric{"gatemeter_sink_lost_panes_total", "Panes the sink never got, by reason.", Counter}
+	sinkNewest   = metric{"gatemeter_sink_newest_window_timestamp_seconds", "End of the newest window the sink confirmed.", Gauge}
+
+	submitted = metric{"gatemeter_index_submitted_documents_total", "Documents handed to the record sink: settled and in flight ones.", Counter}
+	settled   = metric{"gatemeter_index_settled_documents_total", "Documents the record sink is done with, by outcome.", Counter}
+	inFlight  = metric{"gatemeter_index_in_flight_documents", "Documents the record sink is not done with.", Gauge}
+	held      = metric{"gatemeter_index_held_bytes", "Size of the documents the record sink is not done with.", Gauge}
+	retried   = metric{"gatemeter_index_retried_documents_total", "Documents sent again.", Counter}
+	requests  = metric{"gatemeter_index_requests_total", "Bulk requests sent.", Counter}
+	failed    = metric{"gatemeter_index_failed_requests_total", "Bulk requests that were not taken as a whole.", Counter}
+	throttled = metric{"gatemeter_index_throttled_requests_total", "Bulk requests in which the server was too busy for some documents or all.", Counter}
+	sentBytes = metric{"gatemeter_index_sent_bytes_total", "Size of the documents sent, before compression.", Counter}
+
+	letters      = metric{"gatemeter_deadletter_written_letters_total", "Documents set aside as dead letters.", Counter}
+	lettersGone  = metric{"gatemeter_deadletter_dropped_letters_total", "Dead letters deleted for want of room.", Counter}
+	lettersLost  = metric{"gatemeter_deadletter_failed_letters_total", "Dead letters the disk did not take.", Counter}
+	lettersBytes = metric{"gatemeter_deadletter_size_bytes", "Size of the dead letters on disk.", Gauge}
+)
+
+// emitter emits samples that share labels.
+type emitter struct {
+	emit   func(Sample)
+	labels []Label
+}
+
+func (e emitter) say(m metric, value float64, more ...Label) {
+	labels := append(e.labels[:len(e.labels):len(e.labels)], more...)
+	e.emit(Sample{Name: m.name, Help: m.help, Kind: m.kind, Labels: labels, Value: value})
+}
+
+func (e emitter) count(m metric, n int64, more ...Label) { e.say(m, float64(n), more...) }
+
+// Pipeline emits what the pipeline says of itself. The conservation equations are among it: lines read are the skipped, the
+// malformed and the parsed; parsed records are those left out and the counted.
+func Pipeline(s *pipeline.Stats, emit func(Sample)) {
+	for i := range s.Partitions {
+		p := &s.Partitions[i]
+		e := emitter{emit, []Label{{"source", p.Source}, {"partition", p.Name}, {"shard", p.Shard}}}
+		e.count(readLines, p.Read)
+		e.count(replayed, p.Replayed)
+		e.count(parsed, p.Parsed)
+		e.count(counted, p.Counted)
+		for r := record.Blank; r < record.NumReasons; r++ {
+			m := leftOut
+			switch {
+			case r == record.Blank || r == record.Oversize:
+				m = skipped
+			case r.Malformed():
+				m = malformed
+			}
+			e.count(m, p.Reasons[r], Label{"reason", r.String()})
+		}
+		if p.Watermark != cursor.NoWatermark {
+			e.say(watermark, float64(p.Watermark)/1e9)
+		}
+		e.count(indexed, p.Indexed)
+	}
+	for _, shard := range s.Shards {
+		e := emitter{emit, []Label{{"shard", shard.Label}}}
+		if shard.Emitted != cursor.NoWatermark {
+			e.count(emitted, shard.Emitted)
+		}
+		if shard.Final != cursor.NoWatermark {
+			e.count(final, shard.Final)
+		}
+	}
+	e := emitter{emit: emit}
+	e.count(openParts, s.OpenWindows)
+	for i, kind := range pipeline.PaneKinds() {
+		e.count(panes, s.Panes[i], Label{"kind", kind})
+	}
+	e.count(saves, s.Commit.Saves)
+	e.count(saveFailures, s.Commit.Failures)
+	for i := range s.Lanes {
+		lane(&s.Lanes[i], emit)
+	}
+}
+
+func lane(l *pipeline.LaneStats, emit func(Sample)) {
+	e := emitter{emit, []Label{{"sink", l.Name}}}
+	up := int64(1)
+	if l.LastError != "" {
+		up = 0
+	}
+	e.count(sinkUp, up)
+	e.count(sinkPanes, l.Panes)
+	e.count(sinkPoints, l.Points)
+	e.count(queuedPanes, int64(l.QueuedPanes))
+	e.count(queuedPoints, int64(l.QueuedPoints))
+	e.count(sinkFailures, l.Failures)
+	e.count(lostPanes, l.DroppedPanes, Label{"reason", "dropped"})
+	e.count(lostPanes, l.LostPanes, Label{"reason", "failed"})
+	e.count(lostPanes, l.TooOldPanes, Label{"reason", "too_old"})
+	if l.Newest > 0 {
+		e.count(sinkNewest, l.Newest)
+	}
+}
+
+// Elasticsearch emits what the Elasticsearch sink called name says of itself. Its conservation equation: submitted documents
+// are the settled and those in flight.
+func Elasticsearch(name string, s elasticsearch.Stats, emit func(Sample)) {
+	e := emitter{emit, []Label{{"sink", name}}}
+	e.count(submitted, s.Submitted)
+	e.count(settled, s.Created, Label{"outcome", "created"})
+	e.count(settled, s.Duplicate, Label{"outcome", "duplicate"})
+	e.count(settled, s.Dead, Label{"outcome", "dead"})
+	e.count(inFlight, s.InFlight)
+	e.count(held, s.Held)
+	e.count(retried, s.Retried)
+	e.count(requests, s.Requests)
+	e.count(failed, s.Failed)
+	e.count(throttled, s.Throttled)
+	e.count(sentBytes, s.Bytes)
+}
+
+// DeadLetters emits what the dead letters of the sink called name are.
+func DeadLetters(name string, s deadletter.Stats, emit func(Sample)) {
+	e := emitter{emit, []Label{{"sink", name}}}
+	e.count(letters, s.Written)
+	e.count(lettersGone, s.Dropped)
+	e.count(lettersLost, s.Failed)
+	e.count(lettersBytes, s.Bytes)
+}
