@@ -87,7 +87,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, errors.New("api_key and username: only one of them"))
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
-		errs = append(errs, errors.New("cert_file and key_file: both or none"))
+		errs = append(errs, errors.New("tls.cert and tls.key: both or none"))
 	}
 	least := func(key string, value, least int64) {
 		if value < least {
@@ -100,7 +100,7 @@ func (c *Config) Validate() error {
 	least("shards", int64(c.Shards), 0)
 	least("replicas", int64(c.Replicas), -1)
 	if c.FlushInterval < 0 || c.RequestTimeout <= 0 || c.Retention < 0 {
-		errs = append(errs, errors.New("flush_interval, request_timeout, retention: must not be negative"))
+		errs = append(errs, errors.New("flush_interval, timeout, retention: must not be negative"))
 	}
 	return errors.Join(errs...)
 }
@@ -128,17 +128,17 @@ func newHTTPTransport(c *Config) (*http.Transport, error) {
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("ca_file: %w", err)
+			return nil, fmt.Errorf("tls.ca: %w", err)
 		}
 		t.TLSClientConfig.RootCAs = x509.NewCertPool()
 		if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca_file: no certificate in %s", c.CAFile)
+			return nil, fmt.Errorf("tls.ca: no certificate in %s", c.CAFile)
 		}
 	}
 	if c.CertFile != "" {
 		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
 		if err != nil {
-			return nil, fmt.Errorf("cert_file: %w", err)
+			return nil, fmt.Errorf("tls.cert: %w", err)
 		}
 		t.TLSClientConfig.Certificates = []tls.Certificate{pair}
 	}

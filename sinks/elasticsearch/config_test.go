@@ -56,7 +56,7 @@ func TestValidate(t *testing.T) {
 	f(func(c *Config) { c.APIKey, c.Username = "a", "b" }, "only one of them")
 	f(func(c *Config) { c.CertFile = "a" }, "both or none")
 	f(func(c *Config) { c.Concurrency = 0 }, "concurrency: 0 is less than 1")
-	f(func(c *Config) { c.RequestTimeout = 0 }, "request_timeout")
+	f(func(c *Config) { c.RequestTimeout = 0 }, "timeout")
 	c := DefaultConfig()
 	c.Concurrency = -1
 	if err := c.Validate(); err == nil || strings.Count(err.Error(), "\n") != 1 {
@@ -164,9 +164,9 @@ func TestTLSAndCredentials(t *testing.T) {
 	f(func(c *Config) { c.ServerName = "other" }, "other")
 	f(func(c *Config) { c.CertFile, c.KeyFile = "", "" }, "certificate")
 	f(func(c *Config) { c.Password = "wrong" }, "credentials")
-	f(func(c *Config) { c.CAFile = filepath.Join(t.TempDir(), "none") }, "ca_file: ")
-	f(func(c *Config) { c.CAFile = keyFile }, "ca_file: no certificate")
-	f(func(c *Config) { c.CertFile, c.KeyFile = certFile, certFile }, "cert_file: ")
+	f(func(c *Config) { c.CAFile = filepath.Join(t.TempDir(), "none") }, "tls.ca: ")
+	f(func(c *Config) { c.CAFile = keyFile }, "tls.ca: no certificate")
+	f(func(c *Config) { c.CertFile, c.KeyFile = certFile, certFile }, "tls.cert: ")
 	f(func(c *Config) { c.URLs = nil }, "urls: ")
 }
 

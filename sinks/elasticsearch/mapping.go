@@ -1,7 +1,7 @@
 package elasticsearch
 
-// mappingVersion grows when mapping changes, so that an older one is replaced on start.
-const mappingVersion = 1
+// setupVersion grows when the mapping or a template changes, so that an older one is replaced on start.
+const setupVersion = 1
 
 // mapping is the types of what ecs.Append writes, as the Elastic Common Schema has them where plain types allow: `keyword` stands
 // for its `wildcard`, `constant_keyword` and `match_only_text`, which not every licence and build has.

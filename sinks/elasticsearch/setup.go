@@ -15,14 +15,16 @@ import (
 	"time"
 )
 
-// What is installed, in this order: a lifecycle policy, a component template with the mapping, an index template that puts
-// both together for the configured data stream or index.
+// What is installed, in this order: a lifecycle policy, a component template with the mapping, one with the settings, and an
+// index template that puts them together for the configured data stream or index. The index template has no settings of its
+// own, so that what users put into customName wins.
 //
 // Each carries in _meta whose it is, its version and a hash of what we made it of. It is written when there is none of that
 // name, or ours of an older version or made from another config. So a template that someone else made or took over (by
 // removing _meta) stays, and two starts with one config write once.
 
-// componentName is the component template with the mapping; customName is one that users may make to add to it or overrule it.
+// componentName is the component template with the mapping; customName is one that users may make, to add to ours and to
+// overrule it.
 const (
 	componentName = "gatemeter@mappings"
 	customName    = "gatemeter@custom"
@@ -88,7 +90,12 @@ func (k *Sink) objects() []object {
 	}
 	all = append(all, object{
 		path: "_component_template/" + componentName,
-		body: map[string]any{"version": mappingVersion, "template": map[string]any{"mappings": json.RawMessage(mapping)}},
+		body: map[string]any{"version": setupVersion, "template": map[string]any{"mappings": json.RawMessage(mapping)}},
+		meta: []string{"component_templates", "component_template", "_meta"},
+		put:  atTop,
+	}, object{
+		path: "_component_template/" + k.settingsName(),
+		body: map[string]any{"template": map[string]any{"settings": k.indexSettings()}},
 		meta: []string{"component_templates", "component_template", "_meta"},
 		put:  atTop,
 	}, object{
@@ -128,8 +135,9 @@ func inDays(d time.Duration) string {
 	return fmt.Sprintf("%ds", d/time.Second)
 }
 
-func (k *Sink) template() map[string]any {
-	pattern, literal := k.target.pattern()
+func (k *Sink) settingsName() string { return k.name() + "@settings" }
+
+func (k *Sink) indexSettings() map[string]any {
 	settings := map[string]any{"index.codec": "best_compression"}
 	switch k.config.Lifecycle {
 	case "none":
@@ -144,15 +152,19 @@ func (k *Sink) template() map[string]any {
 	if k.config.Replicas >= 0 {
 		settings["index.number_of_replicas"] = k.config.Replicas
 	}
+	return settings
+}
+
+func (k *Sink) template() map[string]any {
+	pattern, literal := k.target.pattern()
 	t := map[string]any{
 		"index_patterns": []string{pattern},
 		// A longer name wins: two sinks may have access-%Y and access-eu-%Y, and templates of one priority must not overlap.
 		"priority":                           basePriority + literal,
-		"composed_of":                        []string{componentName, customName},
+		"composed_of":                        []string{componentName, k.settingsName(), customName},
 		"ignore_missing_component_templates": []string{customName},
 		"allow_auto_create":                  true, // also where the cluster does not let indices be created on the fly
-		"template":                           map[string]any{"settings": settings},
-		"version":                            mappingVersion,
+		"version":                            setupVersion,
 	}
 	if k.target.stream {
 		t["data_stream"] = map[string]any{}
@@ -176,7 +188,7 @@ func (k *Sink) ensure(ctx context.Context, o object) *trouble {
 		panic("BUG: " + err.Error())
 	}
 	sum := sha256.Sum256(plain)
-	ours := meta{managedBy, mappingVersion, hex.EncodeToString(sum[:8])}
+	ours := meta{managedBy, setupVersion, hex.EncodeToString(sum[:8])}
 
 	status, answer, t := k.call(ctx, http.MethodGet, o.path, nil)
 	if t != nil {
@@ -188,7 +200,7 @@ func (k *Sink) ensure(ctx context.Context, o object) *trouble {
 		case there.ManagedBy != managedBy:
 			k.log.Info("left as it is: not made by gatemeter", "path", o.path)
 			return nil
-		case there.Version > mappingVersion || there == ours:
+		case there.Version > setupVersion || there == ours:
 			return nil
 		}
 	}

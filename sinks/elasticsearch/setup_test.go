@@ -45,12 +45,16 @@ func without(s string) string {
 }
 
 func TestSetup(t *testing.T) {
-	f := func(change func(*Config), name, wantPolicy, wantTemplate string) {
+	f := func(change func(*Config), name, wantPolicy, wantSettings, wantTemplate string) {
 		t.Helper()
 		inBubble(t, func(t *testing.T) {
 			g := newRig(t, withSetup(change))
 			after(time.Second)
 			if diff := cmp.Diff(wantPolicy, without(g.installed("_ilm/policy/"+name))); diff != "" {
+				t.Error(diff)
+			}
+			const head, tail = `{"_meta":{"managed_by":"gatemeter","version":1},"template":{"settings":`, `}}`
+			if diff := cmp.Diff(head+wantSettings+tail, without(g.installed("_component_template/"+name+"@settings"))); diff != "" {
 				t.Error(diff)
 			}
 			if diff := cmp.Diff(wantTemplate, without(g.installed("_index_template/"+name))); diff != "" {
@@ -66,22 +70,26 @@ func TestSetup(t *testing.T) {
 	f(nil, stream,
 		`{"policy":{"_meta":{"managed_by":"gatemeter","version":1},"phases":{"delete":{"actions":{"delete":{}},"min_age":"30d"},`+
 			`"hot":{"actions":{"rollover":{"max_age":"30d","max_primary_shard_size":"50gb"}},"min_age":"0ms"}}}}`,
-		`{"_meta":{"managed_by":"gatemeter","version":1},"allow_auto_create":true,"composed_of":["gatemeter@mappings","gatemeter@custom"],"data_stream":{},`+
+		`{"index.codec":"best_compression","index.lifecycle.name":"gatemeter-logs-gateway.access-default"}`,
+		`{"_meta":{"managed_by":"gatemeter","version":1},"allow_auto_create":true,"composed_of":["gatemeter@mappings","gatemeter-logs-gateway.access-default@settings","gatemeter@custom"],"data_stream":{},`+
 			`"ignore_missing_component_templates":["gatemeter@custom"],"index_patterns":["logs-gateway.access-default"],"priority":227,`+
-			`"template":{"settings":{"index.codec":"best_compression","index.lifecycle.name":"gatemeter-logs-gateway.access-default"}},"version":1}`)
+			`"version":1}`)
 	f(func(c *Config) { c.Lifecycle, c.Shards, c.Replicas = "none", 2, 0 }, stream, "",
-		`{"_meta":{"managed_by":"gatemeter","version":1},"allow_auto_create":true,"composed_of":["gatemeter@mappings","gatemeter@custom"],"data_stream":{},`+
+		`{"index.codec":"best_compression","index.number_of_replicas":0,"index.number_of_shards":2}`,
+		`{"_meta":{"managed_by":"gatemeter","version":1},"allow_auto_create":true,"composed_of":["gatemeter@mappings","gatemeter-logs-gateway.access-default@settings","gatemeter@custom"],"data_stream":{},`+
 			`"ignore_missing_component_templates":["gatemeter@custom"],"index_patterns":["logs-gateway.access-default"],"priority":227,`+
-			`"template":{"settings":{"index.codec":"best_compression","index.number_of_replicas":0,"index.number_of_shards":2}},"version":1}`)
+			`"version":1}`)
 	f(func(c *Config) { c.Index, c.Retention = "access-%Y.%m.%d", 36*time.Hour }, "gatemeter-access-date",
 		`{"policy":{"_meta":{"managed_by":"gatemeter","version":1},"phases":{"delete":{"actions":{"delete":{}},"min_age":"36h"},"hot":{"actions":{},"min_age":"0ms"}}}}`,
-		`{"_meta":{"managed_by":"gatemeter","version":1},"allow_auto_create":true,"composed_of":["gatemeter@mappings","gatemeter@custom"],`+
+		`{"index.codec":"best_compression","index.lifecycle.name":"gatemeter-access-date"}`,
+		`{"_meta":{"managed_by":"gatemeter","version":1},"allow_auto_create":true,"composed_of":["gatemeter@mappings","gatemeter-access-date@settings","gatemeter@custom"],`+
 			`"ignore_missing_component_templates":["gatemeter@custom"],"index_patterns":["access-*"],"priority":207,`+
-			`"template":{"settings":{"index.codec":"best_compression","index.lifecycle.name":"gatemeter-access-date"}},"version":1}`)
+			`"version":1}`)
 	f(func(c *Config) { c.Lifecycle, c.Retention = "theirs", 0 }, stream, "",
-		`{"_meta":{"managed_by":"gatemeter","version":1},"allow_auto_create":true,"composed_of":["gatemeter@mappings","gatemeter@custom"],"data_stream":{},`+
+		`{"index.codec":"best_compression","index.lifecycle.name":"theirs"}`,
+		`{"_meta":{"managed_by":"gatemeter","version":1},"allow_auto_create":true,"composed_of":["gatemeter@mappings","gatemeter-logs-gateway.access-default@settings","gatemeter@custom"],"data_stream":{},`+
 			`"ignore_missing_component_templates":["gatemeter@custom"],"index_patterns":["logs-gateway.access-default"],"priority":227,`+
-			`"template":{"settings":{"index.codec":"best_compression","index.lifecycle.name":"theirs"}},"version":1}`)
+			`"version":1}`)
 }
 
 // A second start writes nothing; another config does; what someone else made, or a newer version, stays.
@@ -113,10 +121,11 @@ func TestSetupAgain(t *testing.T) {
 	}
 	f("", nil, 0)
 	f("", func(c *Config) { c.Shards = 3 }, 1)
+	f("", func(c *Config) { c.Lifecycle = "none" }, 1)
 	f("", func(c *Config) { c.Retention = time.Hour }, 1)
-	f(`"managed_by":"someone","version":1`, func(c *Config) { c.Shards = 3 }, 0)
+	f(`"managed_by":"someone","version":1`, nil, 0)
 	f(`"managed_by":"gatemeter","version":0`, nil, 1)
-	f(`"managed_by":"gatemeter","version":99`, func(c *Config) { c.Shards = 3 }, 0)
+	f(`"managed_by":"gatemeter","version":99`, nil, 0)
 }
 
 // Nothing is sent before the template is there, and that is tried until it works.
