@@ -151,10 +151,10 @@ func TestMostItemsAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		g := newRig(t, nil)
 		g.server.Behave(strict.Behaviour{RejectItems: 0.9})
-		g.submit(g.body(1000))
+		g.submit(g.body(300))
 		start := time.Now()
 		g.mustClose()
-		g.want(1000, 0, 0)
+		g.want(300, 0, 0)
 		if d := time.Since(start); d > 10*time.Minute {
 			t.Errorf("took %v", d)
 		}
