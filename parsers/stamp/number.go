@@ -160,17 +160,46 @@ func Epoch(b []byte) (ns int64, ok bool) {
 			return 0, false
 		}
 		n = n*10 + int64(b[18]-'0')
-		return n, n <= maxNS
+		return n, InRange(n)
 	}
 	switch {
-	case n < 1e10: // to 2286; what is meant as seconds
+	case n < secondsEnd:
 		ns, ok = Seconds(b)
-	case n < 1e13:
+	case n < millisEnd:
 		ns, ok = Millis(b)
-	case n < 1e16:
+	case n < microsEnd:
 		ns, ok = Micros(b)
 	default:
 		ns, ok = n, whole == len(b)
 	}
-	return ns, ok && ns <= maxNS && ns >= minNS
+	return ns, ok && InRange(ns)
 }
+
+// Numbers below these are Unix times in seconds (to 2286), milliseconds, microseconds; those above are nanoseconds.
+const (
+	secondsEnd = 1e10
+	millisEnd  = 1e13
+	microsEnd  = 1e16
+)
+
+// EpochDecimal is Epoch for a number as JSON writes it, with an exponent perhaps.
+func EpochDecimal(b []byte) (ns int64, ok bool) {
+	n, ok := Decimal(b, 0)
+	if !ok || n < 0 {
+		return 0, false
+	}
+	places := 0
+	switch {
+	case n < secondsEnd:
+		places = 9
+	case n < millisEnd:
+		places = 6
+	case n < microsEnd:
+		places = 3
+	}
+	ns, ok = Decimal(b, places)
+	return ns, ok && InRange(ns)
+}
+
+// InRange reports whether ns is a time of the years 1900 to 2199.
+func InRange(ns int64) bool { return minNS <= ns && ns < maxNS }

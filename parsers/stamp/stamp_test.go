@@ -96,6 +96,12 @@ func TestNumbers(t *testing.T) {
 	f(Epoch, "1700000000123456789", 1700000000123456789, true)
 	f(Epoch, "9999999999999999999", 0, false)
 	f(Epoch, "x", 0, false)
+	f(EpochDecimal, "1.700000000123e+12", 1700000000123e6, true)
+	f(EpochDecimal, "1.7e9", 17e17, true)
+	f(EpochDecimal, "1700000000.5", 17000000005e8, true)
+	f(EpochDecimal, "1.7267838395395e+18", 1726783839539500000, true)
+	f(EpochDecimal, "9e18", 0, false)
+	f(EpochDecimal, "-1", 0, false)
 	f(Epoch, "", 0, false)
 }
 

@@ -1,0 +1,129 @@
+package field
+
+import (
+	"bytes"
+
+	"github.com/gatemeter/gatemeter/pipeline/record"
+)
+
+// SplitRequest takes a request line apart: the method is all up to the first space, the protocol what follows the last one if
+// it begins `HTTP/`, and the target all between, spaces included. What has no space, TLS bytes for example, is no request: it
+// is kept as URL, and Finish makes no path of it. A field that has a value already keeps it.
+func SplitRequest(r *record.Record, request []byte) {
+	i := bytes.IndexByte(request, ' ')
+	if i < 0 {
+		fill(&r.URL, request)
+		return
+	}
+	fill(&r.Method, request[:i:i])
+	target := request[i+1:]
+	if j := bytes.LastIndexByte(target, ' '); j >= 0 && isProtocol(target[j+1:]) {
+		fill(&r.HTTPVersion, httpVersion(target[j+1:]))
+		target = target[:j:j]
+	}
+	fill(&r.URL, target)
+}
+
+// fill stores v where nothing is yet.
+func fill(to *[]byte, v []byte) {
+	if len(*to) == 0 && !Absent(v) {
+		*to = v
+	}
+}
+
+func isProtocol(b []byte) bool { return len(b) > 5 && string(b[:5]) == "HTTP/" }
+
+// Finish fills what follows from other fields where nothing else has: Path, Query, Scheme and Domain from URL, or URL from
+// Path, and the gateway's own share from the two durations. arena is where a URL made of two parts goes; it is returned.
+func Finish(r *record.Record, arena []byte) []byte {
+	if r.GatewayNanos < 0 && r.DurationNanos >= 0 && r.UpstreamNanos >= 0 {
+		r.GatewayNanos = max(0, r.DurationNanos-r.UpstreamNanos)
+	}
+	if len(r.URL) == 0 {
+		return joinURL(r, arena)
+	}
+	path := r.URL
+	if path[0] != '/' {
+		if i := bytes.Index(path[:min(len(path), 16)], []byte("://")); i > 0 {
+			path = splitAuthority(r, path, i)
+		} else if len(r.Method) == 0 {
+			return arena // not a request
+		}
+	}
+	if i := bytes.IndexByte(path, '?'); i >= 0 {
+		if len(r.Query) == 0 {
+			r.Query = path[i+1:]
+		}
+		path = path[:i:i]
+	}
+	if len(r.Path) == 0 {
+		r.Path = path
+	}
+	return arena
+}
+
+// splitAuthority takes scheme and host off url, whose `://` is at i, and returns what follows.
+func splitAuthority(r *record.Record, url []byte, i int) []byte {
+	rest := url[i+3:]
+	if len(r.Scheme) == 0 {
+		r.Scheme = url[:i:i]
+	}
+	end := bytes.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	if len(r.Domain) == 0 {
+		r.Domain = Host(rest[bytes.LastIndexByte(rest[:end], '@')+1 : end : end])
+	}
+	return rest[end:]
+}
+
+func joinURL(r *record.Record, arena []byte) []byte {
+	if len(r.Query) == 0 || len(r.Path) == 0 {
+		r.URL = r.Path
+		return arena
+	}
+	start := len(arena)
+	arena = append(append(append(arena, r.Path...), '?'), r.Query...)
+	r.URL = arena[start:len(arena):len(arena)]
+	return arena
+}
+
+// httpVersion returns `1.1` of `HTTP/1.1`, `2` of `HTTP/2.0` and of `h2`.
+func httpVersion(v []byte) []byte {
+	if isProtocol(v) {
+		v = v[5:]
+	} else if len(v) == 2 && v[0] == 'h' {
+		return v[1:]
+	}
+	if len(v) == 3 && v[1] == '.' && v[2] == '0' && v[0] > '1' {
+		return v[:1:1]
+	}
+	return v
+}
+
+// Host returns h without its port; an IPv6 address loses its brackets too.
+func Host(h []byte) []byte {
+	if len(h) > 0 && h[0] == '[' {
+		if i := bytes.IndexByte(h, ']'); i > 0 {
+			return h[1:i:i]
+		}
+	}
+	if i := bytes.IndexByte(h, ':'); i >= 0 && bytes.IndexByte(h[i+1:], ':') < 0 {
+		return h[:i:i]
+	}
+	return h
+}
+
+var tls10 = []byte("1.0") // never written
+
+// tlsVersion returns `1.2` of `TLSv1.2`, `1.0` of `TLSv1`; SSLv3 stays.
+func tlsVersion(v []byte) []byte {
+	if len(v) < 5 || string(v[:4]) != "TLSv" {
+		return v
+	}
+	if len(v) == 5 && v[4] == '1' {
+		return tls10
+	}
+	return v[4:]
+}
