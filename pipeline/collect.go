@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatemeter/gatemeter/pipeline/point"
+	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
 // collector merges the workers' cells of a window into a pane. The dispatcher owns it.
@@ -173,4 +174,17 @@ func (k *slot) forgotten(pane uint64) bool {
 		}
 	}
 	return false
+}
+
+// SeriesOf returns the paths of the series that r is counted under, as `explain` prints them.
+func SeriesOf(r *record.Record, rollups []Rollup) []string {
+	paths := make([]string, 0, len(rollups))
+	for _, rollup := range rollups {
+		path := []byte(rollup.Name)
+		for _, d := range rollup.Dimensions {
+			path = point.AppendClean(append(path, '.'), keyParts(string(appendValue(nil, d, r)))[0])
+		}
+		paths = append(paths, string(path))
+	}
+	return paths
 }

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatemeter/gatemeter/config"
+	"github.com/gatemeter/gatemeter/parsers"
+	"github.com/gatemeter/gatemeter/pipeline"
+	"github.com/gatemeter/gatemeter/pipeline/ecs"
+	"github.com/gatemeter/gatemeter/pipeline/record"
+	"github.com/gatemeter/gatemeter/pipeline/route"
+)
+
+func newExplainCommand() *cobra.Command {
+	var format, escape string
+	cmd := &cobra.Command{
+		Use:   "explain [--format F]",
+		Short: "Show how lines on standard input are read, a JSON object for each",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			newParser, err := parsers.New(format, parsers.Options{Escape: escape})
+			if err != nil {
+				return &exitError{exitUsage, err}
+			}
+			if err := explain(cmd.InOrStdin(), cmd.OutOrStdout(), format, newParser()); err != nil {
+				return &exitError{exitFailed, err}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "auto", "format `name`, or a format string of nginx or Apache")
+	cmd.Flags().StringVar(&escape, "escape", "", "of an nginx format string: default, json or none")
+	return cmd
+}
+
+// explanation is what explain prints of a line.
+type explanation struct {
+	Format string           `json:"format"`
+	Record json.RawMessage  `json:"record"`
+	Series []string         `json:"series"`
+	Error  *explanationFail `json:"error"`
+}
+
+type explanationFail struct {
+	Reason string `json:"reason"`
+	Column int32  `json:"column,omitempty"`
+}
+
+// named is a parser that tells which format read the last line.
+type named interface{ Format() string }
+
+func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) error {
+	lines := bufio.NewReaderSize(in, 64<<10)
+	w := bufio.NewWriter(out)
+	defer w.Flush()
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	recs := make([]record.Record, 1)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) == 0 && err == io.EOF {
+			return w.Flush()
+		}
+		if err != nil && err != io.EOF {
+			return fmt.Errorf("read standard input: %w", err)
+		}
+		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+		r := &recs[0]
+		r.Reset()
+		e := explanation{Format: format, Series: []string{}}
+		if len(bytes.TrimSpace(line)) == 0 {
+			e.Record, e.Error = json.RawMessage("null"), &explanationFail{Reason: record.Blank.String()}
+		} else {
+			r.Line = line
+			parser.Reset(nil)
+			parser.Parse(recs)
+			if n, ok := parser.(named); ok {
+				e.Format = n.Format()
+			}
+			if r.Reason != record.None {
+				e.Record, e.Error = json.RawMessage("null"), &explanationFail{r.Reason.String(), r.Column}
+			} else {
+				complete(r)
+				e.Record = ecs.Append(nil, r, &ecs.Options{Original: ecs.OriginalNever})
+				e.Series = pipeline.SeriesOf(r, defaultRollups())
+			}
+		}
+		if err := encoder.Encode(e); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+	}
+}
+
+// complete does what the pipeline does to a record before it is counted.
+func complete(r *record.Record) {
+	if len(r.Service) == 0 {
+		r.Service = []byte("SOURCE")
+	}
+	if len(r.Route) == 0 && len(r.Path) > 0 {
+		r.Route = (&route.Templater{}).Append(nil, r.Path)
+	}
+}
+
+// defaultRollups are those of a config that names none.
+func defaultRollups() []pipeline.Rollup {
+	var rollups []pipeline.Rollup
+	c := config.DefaultConfig()
+	for _, name := range sorted(c.Metrics.Rollups) {
+		r := pipeline.Rollup{Name: name}
+		for _, d := range c.Metrics.Rollups[name] {
+			dimension, _ := pipeline.LookupDimension(d)
+			r.Dimensions = append(r.Dimensions, dimension)
+		}
+		rollups = append(rollups, r)
+	}
+	return rollups
+}

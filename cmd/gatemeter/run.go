@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/gatemeter/gatemeter/config"
+	"github.com/gatemeter/gatemeter/internal/admin"
+	"github.com/gatemeter/gatemeter/parsers"
+	"github.com/gatemeter/gatemeter/pipeline"
+	"github.com/gatemeter/gatemeter/sinks/live"
+	"github.com/gatemeter/gatemeter/sources/cursorfile"
+)
+
+func newRunCommand() *cobra.Command {
+	var path string
+	var once bool
+	cmd := &cobra.Command{
+		Use:   "run -c FILE [--once] | run LOG…",
+		Short: "Run the pipeline of a config, or show log files live with no config at all",
+		Example: `  gatemeter run -c gatemeter.yaml
+  gatemeter run -c gatemeter.yaml --once     # read all that is there, send it, exit
+  gatemeter run /var/log/nginx/access.log    # no config: a live summary
+  zcat access.log.7.gz | gatemeter run -     # standard input`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal ends the process at once
+			switch {
+			case path == "" && len(args) == 0:
+				return &exitError{exitUsage, errors.New("run what? -c FILE for a config, or the names of log files")}
+			case path != "" && len(args) > 0:
+				return &exitError{exitUsage, errors.New("-c FILE and names of log files exclude each other: the config names the files")}
+			case path != "":
+				return runConfig(ctx, path, once)
+			}
+			return runFiles(ctx, args, once)
+		},
+	}
+	cmd.Flags().StringVarP(&path, "config", "c", "", "config `file`")
+	cmd.Flags().BoolVar(&once, "once", false, "read all that is there, make every window final, exit")
+	return cmd
+}
+
+// loadConfig reads and checks the config at path, formats included.
+func loadConfig(path string) (*config.Config, config.Problems, error) {
+	c, warnings, err := config.Load(path)
+	var problems config.Problems
+	switch {
+	case errors.As(err, &problems):
+		return nil, warnings, &exitError{exitWrongConfig, err}
+	case err != nil:
+		return nil, warnings, &exitError{exitWrongConfig, err}
+	}
+	for _, name := range sorted(c.Sources) {
+		s := c.Sources[name]
+		if _, err := parsers.New(s.Format, parsers.Options{Escape: s.Escape, Fields: s.Fields}); err != nil {
+			problems = append(problems, config.Problem{File: path, Key: "sources." + name + ".format", Text: err.Error()})
+		}
+	}
+	if problems != nil {
+		return nil, warnings, &exitError{exitWrongConfig, problems}
+	}
+	return c, warnings, nil
+}
+
+// runConfig runs the config at path until ctx ends, anew after each SIGHUP that finds it changed and right.
+func runConfig(ctx context.Context, path string, once bool) error {
+	c, warnings, err := loadConfig(path)
+	if err != nil {
+		return err
+	}
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	for {
+		log := newLog(c.Log)
+		for _, w := range warnings {
+			log.Warn(w.Error())
+		}
+		var next *config.Config
+		generation, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- runOnce(generation, c, once, log) }()
+		for next == nil && err == nil {
+			select {
+			case err = <-ended:
+				stop()
+				return err
+			case <-reload:
+				if next, warnings, err = loadConfig(path); err != nil {
+					log.Error("the config was not taken over; the old one goes on", "error", err)
+					next, err = nil, nil
+				}
+			}
+		}
+		log.Info("taking over a new config")
+		stop()
+		if err := <-ended; err != nil {
+			return err
+		}
+		c = next
+	}
+}
+
+// runOnce runs one configuration until ctx ends or, with once, everything is read.
+func runOnce(ctx context.Context, c *config.Config, once bool, log *slog.Logger) error {
+	store, err := cursorfile.Open(c.DataDir)
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	defer store.Close()
+	saved, report, err := store.Load()
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	for _, line := range report.Problems {
+		log.Warn(line)
+	}
+	proc, err := build(c, parts{once: once, log: log, in: os.Stdin, saved: saved, save: store.Save})
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	defer func() {
+		if err := proc.shut(); err != nil {
+			log.Error("close", "error", err)
+		}
+	}()
+	stopServing, err := proc.serve(c.Listen, log)
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	defer stopServing()
+	log.Info("running", "version", version, "sources", len(c.Sources), "sinks", len(c.Sinks), "shard", c.Shard, "data_dir", c.DataDir, "listen", c.Listen)
+	if err := proc.pipeline.Run(ctx); err != nil {
+		return &exitError{exitFailed, err}
+	}
+	stats := proc.pipeline.Stats()
+	log.Info("stopped", "lines", total(&stats, func(p *pipeline.PartitionStats) int64 { return p.Read }),
+		"counted", total(&stats, func(p *pipeline.PartitionStats) int64 { return p.Counted }))
+	return nil
+}
+
+func total(s *pipeline.Stats, of func(*pipeline.PartitionStats) int64) (n int64) {
+	for i := range s.Partitions {
+		n += of(&s.Partitions[i])
+	}
+	return n
+}
+
+// serve starts the server of health and metrics, if there is to be one, and returns what stops it.
+func (p *process) serve(listen string, log *slog.Logger) (stop func(), err error) {
+	if listen == "" {
+		return func() {}, nil
+	}
+	server, err := admin.New(admin.Settings{
+		Listen: listen, Version: version, Log: log,
+		Checks: func() []admin.Check {
+			var checks []admin.Check
+			for _, f := range p.checks {
+				checks = append(checks, f())
+			}
+			return checks
+		},
+		Collect: func(emit func(admin.Sample)) {
+			for _, f := range p.collect {
+				f(emit)
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := server.Run(ctx); err != nil {
+			log.Error("health and metrics are no longer served", "error", err)
+		}
+	}()
+	return func() { cancel(); <-ended }, nil
+}
+
+// runFiles shows log files live, without a config and without keeping anything.
+func runFiles(ctx context.Context, files []string, once bool) error {
+	if len(files) == 1 && files[0] == "-" {
+		once = true
+	}
+	for _, f := range files {
+		if f == "-" {
+			continue
+		}
+		if info, err := os.Stat(f); err != nil && !strings.ContainsAny(f, "*?[") {
+			return &exitError{exitFailed, fmt.Errorf("read log: %w", err)}
+		} else if err == nil && !info.Mode().IsRegular() {
+			return &exitError{exitFailed, fmt.Errorf("read log: %s is no regular file; name the log files themselves, or use - for standard input", f)}
+		}
+	}
+	c := config.Default(files, "")
+	screen := newScreen(os.Stdout, strings.Join(files, " "))
+	proc, err := build(c, parts{
+		once: once, log: newLog(config.Log{Level: "warn"}), in: os.Stdin,
+		sinks: []pipeline.MetricSinkSettings{{Name: "live", Sink: screen, Discarding: true}},
+	})
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	screen.Watch(proc.pipeline.Stats)
+	err = proc.pipeline.Run(ctx)
+	_ = screen.Close()
+	stats := proc.pipeline.Stats()
+	if err == nil {
+		err = screen.WriteSummary(&stats)
+	}
+	if err = errors.Join(err, proc.shut()); err != nil {
+		return &exitError{exitFailed, err}
+	}
+	return nil
+}
+
+// newScreen returns a live view on out: a table on a terminal, lines elsewhere.
+func newScreen(out io.Writer, title string) *live.Sink {
+	set := live.Settings{Out: out, Title: title, Name: "live", Color: os.Getenv("NO_COLOR") == "", Now: time.Now}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		set.Size = func() (int, int) {
+			width, height, err := term.GetSize(int(f.Fd()))
+			if err != nil {
+				return 80, 24
+			}
+			return width, height
+		}
+	}
+	return live.New(set)
+}
