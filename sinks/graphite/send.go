@@ -45,6 +45,9 @@ func (s *Sink) attempt(ctx context.Context, panes []*point.Pane) error {
 		}
 	}
 	again := s.conn == nil
+	if s.conn != nil && s.conn.Stale() {
+		s.abort()
+	}
 	err := s.connect(ctx)
 	if err == nil {
 		stop := s.conn.Use(ctx)

@@ -16,6 +16,7 @@ type Conn struct {
 	target *Target
 	raw    net.Conn
 	out    net.Conn // raw, or TLS over it
+	made   time.Time
 
 	over  chan struct{} // closed when reading has ended; nil for datagrams
 	cause error         // why; valid once over is closed
@@ -48,7 +49,7 @@ func (t *Target) dial(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{target: t, raw: raw, out: raw, timer: time.NewTimer(time.Hour)}
+	c := &Conn{target: t, raw: raw, out: raw, made: time.Now(), timer: time.NewTimer(time.Hour)}
 	c.timer.Stop()
 	if !t.Stream() {
 		return c, nil

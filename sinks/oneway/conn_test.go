@@ -308,6 +308,25 @@ func TestPace(t *testing.T) {
 	})
 }
 
+func TestStale(t *testing.T) {
+	f := func(address string, age time.Duration, want bool) {
+		t.Helper()
+		target, err := NewTarget(Settings{Address: address}, "tcp", "udp", "unixgram")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (&Conn{target: target, made: time.Now().Add(-age)}).Stale(); got != want {
+			t.Errorf("%s after %v: %v", address, age, got)
+		}
+	}
+	f("udp://localhost:8125", 0, false)
+	f("udp://localhost:8125", 2*lookupAgain, true)
+	f("udp://127.0.0.1:8125", 2*lookupAgain, false)
+	f("udp://[::1]:8125", 2*lookupAgain, false)
+	f("tcp://localhost:8125", 2*lookupAgain, false)
+	f("unixgram:///run/statsd.sock", 0, true)
+}
+
 // TestHalfLine: an aborted stream does not end in order.
 func TestHalfLine(t *testing.T) {
 	s := server(t)

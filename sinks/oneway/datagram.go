@@ -3,6 +3,8 @@ package oneway
 import (
 	"context"
 	"errors"
+	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -25,7 +27,7 @@ type pace struct {
 
 // pause waits when a burst is over.
 func (c *Conn) pause(ctx context.Context) error {
-	if c.target.scheme != "udp" { // a full unix socket blocks
+	if !c.target.UDP() { // a full unix socket blocks
 		return nil
 	}
 	c.pace.n++
@@ -44,7 +46,7 @@ func (c *Conn) pause(ctx context.Context) error {
 // Refused waits for the answer that nobody listens: an ICMP message, that of any datagram since the last call or write that
 // reported one. It returns the error, or nil when none came in time. For streams it returns nil at once.
 func (c *Conn) Refused(wait time.Duration) error {
-	if c.target.scheme != "udp" {
+	if !c.target.UDP() {
 		return nil
 	}
 	if err := c.raw.SetReadDeadline(time.Now().Add(wait)); err != nil {
@@ -61,6 +63,25 @@ func (c *Conn) Refused(wait time.Duration) error {
 		}
 		// A datagram came back. Nobody asked for it: go on.
 	}
+}
+
+// lookupAgain is how long a UDP socket is kept when its host is a name: what the name stands for may change, and nothing
+// comes back from a host that is not there any more.
+const lookupAgain = time.Minute
+
+// Stale reports whether the socket should be closed and made again before the next datagrams: a unix socket always, as a
+// restarted server has a new one under the same path and making one costs next to nothing; a UDP socket after a minute when
+// its host is a name. A stream never is: it says itself when it has ended.
+func (c *Conn) Stale() bool {
+	switch c.target.scheme {
+	case "unixgram":
+		return true
+	case "udp":
+		host, _, _ := net.SplitHostPort(c.target.address) // checked by NewTarget
+		_, err := netip.ParseAddr(host)
+		return err != nil && time.Since(c.made) > lookupAgain
+	}
+	return false
 }
 
 // IsRefused reports whether err says that nobody listens.

@@ -99,6 +99,9 @@ func (t *Target) String() string { return t.scheme + "://" + t.address }
 // Stream reports whether bytes arrive in order and without borders between writes; else each write is a datagram.
 func (t *Target) Stream() bool { return t.scheme == "tcp" || t.scheme == "tls" }
 
+// UDP reports whether the error of a write may be that of a datagram before it, whose refusal has come back since.
+func (t *Target) UDP() bool { return t.scheme == "udp" }
+
 // MaxDatagram is how large a datagram may be, in bytes, for t: what UDP over IPv4 can carry, and a bound of our own for
 // unix sockets, whose limit is the socket's send buffer.
 const MaxDatagram = 65507

@@ -33,7 +33,7 @@ func TestParseLine(t *testing.T) {
 		bad(line, "not three fields")
 	}
 	for _, line := range []string{" 1 2", "a..b 1 2", ".a 1 2", "a. 1 2", "ü 1 2", "a\x00 1 2", "a:b 1 2", "a\r 1 2", "a=b 1 2"} {
-		bad(line, "node")
+		bad(line, "path")
 	}
 	for _, line := range []string{"a; 1 2", "a;b 1 2", "a;b= 1 2", "a;=b 1 2", "a;b=~ 1 2", "a;b=c=d 1 2", "a;b=c;b=c 1 2", "a;b=c;; 1 2"} {
 		bad(line, "tag")
@@ -155,7 +155,7 @@ func TestPickle(t *testing.T) {
 	bad(message[:len(message)-1], "ends early")
 	bad(message+".", "after STOP")
 	bad("\x80\x02](e.", "without a point")
-	bad(strings.Replace(message, "a.b", "a b", 1), "node")
+	bad(strings.Replace(message, "a.b", "a b", 1), "path")
 	bad(strings.Replace(message, "\x3f\xe0", "\x7f\xf8", 1), "value NaN")
 	bad(strings.Replace(message, "J\x0a\x00\x00\x00", "J\x0a\x00\x00\xff", 1), "timestamp")
 	bad(strings.Replace(message, "G", "N", 1), "opcode")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/gatemeter/gatemeter/internal/strict/grammar"
 )
 
 // point is one value of one series.
@@ -37,7 +39,7 @@ func parseLine(line []byte) (point, error) {
 	if err := checkName(p.name); err != nil {
 		return point{}, fmt.Errorf("%w: %.200q", err, line)
 	}
-	if !isDecimal(p.value) {
+	if !grammar.IsDecimal(p.value) {
 		return point{}, fmt.Errorf("value %.50q: %.200q", value, line)
 	}
 	var err error
@@ -57,48 +59,11 @@ func parseTime(s string) (int64, error) {
 
 func checkName(name string) error {
 	path, tags, tagged := strings.Cut(name, ";")
-	for node := range strings.SplitSeq(path, ".") {
-		if !isClean(node) {
-			return fmt.Errorf("node %.50q", node)
-		}
+	if !grammar.IsPath(path) {
+		return fmt.Errorf("path %.100q", path)
 	}
-	if !tagged {
-		return nil
-	}
-	seen := map[string]bool{}
-	for pair := range strings.SplitSeq(tags, ";") {
-		tag, value, ok := strings.Cut(pair, "=")
-		if !ok || !isClean(tag) || !isClean(value) || seen[tag] {
-			return fmt.Errorf("tag %.50q", pair)
-		}
-		seen[tag] = true
+	if tagged && !grammar.IsTags(tags, ";", "=") {
+		return fmt.Errorf("tags %.100q", tags)
 	}
 	return nil
-}
-
-// isClean reports whether s is one or more of [A-Za-z0-9_-].
-func isClean(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-') {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isDecimal reports whether s is -?(0|[1-9][0-9]*)(\.[0-9]*[1-9])? and not -0.
-func isDecimal(s string) bool {
-	if s == "-0" {
-		return false
-	}
-	whole, fraction, dot := strings.Cut(strings.TrimPrefix(s, "-"), ".")
-	if !isDigits(whole) || len(whole) > 1 && whole[0] == '0' {
-		return false
-	}
-	return !dot || isDigits(fraction) && fraction[len(fraction)-1] != '0'
-}
-
-func isDigits(s string) bool {
-	return s != "" && strings.Trim(s, "0123456789") == ""
 }

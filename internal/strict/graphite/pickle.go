@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"github.com/gatemeter/gatemeter/internal/strict/grammar"
 )
 
 // Carbon-relay sends at most 500 points a message, and carbon takes at most a MiB.
@@ -87,7 +89,7 @@ func (u *unpickler) number() string {
 	case 'G':
 		if b := u.take(8); b != nil {
 			s := strconv.FormatFloat(math.Float64frombits(binary.BigEndian.Uint64(b)), 'f', -1, 64)
-			if !isDecimal(s) {
+			if !grammar.IsDecimal(s) {
 				u.fail(fmt.Errorf("value %s", s))
 			}
 			return s
