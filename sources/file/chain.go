@@ -12,6 +12,7 @@ import (
 // file is one physical file of a log, on its way through partition.chain.
 type file struct {
 	entry
+	found  time.Time
 	c      *content // nil: not open
 	base   int64    // logical offset of its first byte; known once begun
 	begun  bool     // base, head and tail are set
@@ -28,6 +29,7 @@ type file struct {
 	lost     bool // saved, and not found again: what is left up to end is given up
 	replaced bool // its inode has other content now
 	settled  bool // nobody writes to it any more
+	checked  bool // nothing came between the file before and this one
 	skipping bool // inside a line that is too long
 	closed   bool // its descriptor was given up for another's; unchanged since
 
@@ -66,6 +68,9 @@ func (f *file) segment(end int64) segment {
 	return g
 }
 
+// errReplaced says that a file has other content than the one it was found by.
+var errReplaced = errors.New("content was replaced")
+
 // begin reads what lies before pos, so that it is known when it changes.
 func (f *file) begin() error {
 	f.head, f.tail = nil, nil
@@ -79,6 +84,9 @@ func (f *file) begin() error {
 			return noEOF(err)
 		}
 		f.head, f.tail = head, tail
+	}
+	if f.saved != nil && f.codec == plain && !(f.c.matches(f.saved.Head) && f.c.matches(f.saved.Tail)) {
+		return errReplaced // since it was found
 	}
 	f.at, f.begun = f.pos, true
 	return nil

@@ -21,22 +21,25 @@ func (p *partition) has(e *entry) bool {
 // extend appends the files of the log that are newer than the newest known, and reports whether there were any. files are all
 // that are there now, oldest first.
 func (p *partition) extend(files []entry) bool {
-	newest := p.newest()
-	if p.fruitless.newest == newest && slices.Equal(p.fruitless.files, files) {
+	if p.fruitless.known && slices.Equal(p.fruitless.files, files) {
 		return false
 	}
-	grown := p.appendNewer(newest, files)
-	p.fruitless.newest, p.fruitless.files = p.newest(), nil
-	if n := p.newest(); !grown && (n == nil || n.c == nil || n.atEnd) { // else it may be judged otherwise at its end
-		p.fruitless.files = files
+	n := p.newest()
+	p.src.moved = false
+	grown := p.appendNewer(n, files)
+	p.fruitless = fruitless{}
+	if !grown && !p.src.moved && (n == nil || n.c == nil || n.atEnd) { // else it may be judged otherwise at its end
+		p.fruitless = fruitless{known: true, files: files}
 	}
 	return grown
 }
 
-// fruitless is a look that showed nothing newer than newest: the same look need not be judged again.
+// fruitless is a look at the folder that showed nothing newer: the same look need not be judged again, until something
+// changes in the chain.
 type fruitless struct {
-	newest *file
-	files  []entry
+	known bool
+	files []entry
+	live  info // what was at the live path just before, if follow looked
 }
 
 // appendNewer is extend for a look that is to be judged.
@@ -67,19 +70,57 @@ func (p *partition) appendNewer(newest *file, files []entry) bool {
 		}
 		candidates = slices.DeleteFunc(unknown, func(e entry) bool { return !e.isLive() && e.mtime <= newest.mtime })
 	}
-	grown := false
-	for i := range candidates {
-		e := &candidates[i]
-		if p.has(e) || p.src.ownerOf(e, p) != nil || !e.isLive() && p.wasRead(e, newest) {
-			continue
-		}
-		f := &file{entry: *e, end: -1}
-		p.chain = append(p.chain, f)
-		p.src.claim(e, p)
-		p.openAhead(f)
-		grown = true
+	newer := p.unread(candidates, newest)
+	if p.src.moved {
+		return false
 	}
-	return grown
+	for _, f := range newer {
+		p.chain = append(p.chain, f)
+		p.src.claim(&f.entry, p)
+		p.openAhead(f)
+	}
+	return len(newer) > 0
+}
+
+// unread returns those of files that are in no chain and no copies: neither of what was read, nor of what the live file has
+// now, which logrotate's copytruncate is about to cut (or not: then nothing is to be read twice; when it has, missed finds the
+// copy). last is the file before them.
+func (p *partition) unread(files []entry, last *file) []*file {
+	var all []*file
+	for i := range files {
+		e := &files[i]
+		if !p.has(e) && p.src.ownerOf(e, p) == nil && (e.isLive() || !p.wasRead(e, last) && !p.isBeginning(e)) {
+			all = append(all, &file{entry: *e, end: -1, found: p.src.set.Now()})
+		}
+	}
+	return all
+}
+
+// missed looks for files that came between the last one and f, chain[0], of which the first bytes have just been read and
+// not been sent; it puts them before f and reports whether there are any. A live file of which nothing had been read can be
+// copied, truncated and written anew without a trace in itself: the copy in the folder is the only one. Because a copy is
+// made before the truncation, a look after the read finds it.
+func (p *partition) missed(f *file) bool {
+	if p.last == nil || f.codec != plain || !f.isLive() {
+		return false
+	}
+	return p.judge(func(files []entry) bool {
+		last := slices.IndexFunc(files, func(e entry) bool { return p.isFile(p.last, &e) })
+		this := slices.IndexFunc(files, func(e entry) bool { return f.same(e.fileID) })
+		if last < 0 || this < last {
+			return false
+		}
+		between := slices.DeleteFunc(p.unread(files[last+1:this], p.last), func(n *file) bool { return n.plain == files[last].plain })
+		if len(between) == 0 || p.src.moved {
+			return false
+		}
+		for _, n := range between {
+			p.src.claim(&n.entry, p)
+		}
+		p.chain[0] = &file{entry: f.entry, end: -1, c: f.c, found: f.found}
+		p.chain = append(between, p.chain...)
+		return true
+	})
 }
 
 // openAhead opens f before its turn, if there are not too many open: what is open can be renamed, compressed and deleted.
@@ -111,8 +152,8 @@ func (p *partition) moveTo(f *file, e entry, settled bool) bool {
 		return false
 	}
 	g := &file{
-		entry: e, base: f.base, sent: f.sent, known: f.known, end: f.end, pos: f.pos, at: f.pos, begun: true,
-		head: f.head, tail: f.tail, settled: settled,
+		entry: e, base: f.base, sent: f.sent, known: f.known, end: f.end, pos: f.pos, at: f.pos, begun: f.begun,
+		saved: f.saved, readTo: f.readTo, head: f.head, tail: f.tail, settled: settled,
 	}
 	if f.skipping {
 		g.begun = false // tail is not at pos

@@ -272,9 +272,7 @@ func TestUnreadableAndVanished(t *testing.T) {
 	a := filepath.Join(folder, "a.log")
 	write(t, a, "one\n")
 	await(t, "a", func() bool { return r.count("a.log") == 1 })
-	if err := k.source.Ready(); err != nil {
-		t.Errorf("Ready: %v", err)
-	}
+	await(t, "ready", func() bool { return k.source.Ready() == nil })
 	if err := os.Remove(a); err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,10 @@
 package file
 
+import (
+	"errors"
+	"io/fs"
+)
+
 // holds reports whether the file at e is the content with these fingerprints, as far as they reach.
 func (s *Source) holds(e *entry, head, tail print) bool {
 	if e.codec == plain && e.size < max(tail.At, int64(head.N)) {
@@ -7,10 +12,30 @@ func (s *Source) holds(e *entry, head, tail print) bool {
 	}
 	c, i, err := s.openContent(e)
 	if err != nil {
+		s.moved = s.moved || errors.Is(err, fs.ErrNotExist)
 		return false
 	}
 	defer c.close()
-	return i.same(e.fileID) && c.matches(head) && c.matches(tail)
+	if !i.same(e.fileID) {
+		s.moved = true
+		return false
+	}
+	return c.matches(head) && c.matches(tail)
+}
+
+// judge lets f judge a look at the log's files, and another as long as f returns false and had files renamed before it could
+// open them. f changes nothing when it returns false.
+func (p *partition) judge(f func(files []entry) bool) bool {
+	for range 20 {
+		p.src.moved = false
+		if f(p.src.scan.log(p.pub.Name, p.src.isKnown)) {
+			return true
+		}
+		if !p.src.moved {
+			break
+		}
+	}
+	return false
 }
 
 // find returns which of the log's files is the saved segment, -1 when none is: the file with its inode if that has its
@@ -61,6 +86,38 @@ func (p *partition) copyOf(f *file, files []entry) int {
 		}
 	}
 	return found
+}
+
+// isBeginning reports whether e has nothing but what the live file begins with.
+func (p *partition) isBeginning(e *entry) bool {
+	if e.codec != plain {
+		return false
+	}
+	c, err := p.src.openEntry(e)
+	if err != nil {
+		p.src.moved = p.src.moved || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errMoved)
+		return false
+	}
+	defer c.close()
+	p.src.opened--
+	live, _, err := openContent(p.pub.Name, plain)
+	if err != nil {
+		return false
+	}
+	defer live.close()
+	// e's size first: while it is being copied it grows, and the live file has it all.
+	i, err := statFile(c.f)
+	if err != nil {
+		return false
+	}
+	for _, end := range [...]int64{min(headSize, i.size), i.size} {
+		window := make([]byte, min(headSize, end))
+		n, _ := c.readAt(window, end-int64(len(window)))
+		if n < len(window) || !live.matches(printOf(window, end)) {
+			return false
+		}
+	}
+	return true
 }
 
 // wasRead reports whether e is a copy of a segment that was read to its end, or a shorter one of what was read of f.

@@ -32,7 +32,6 @@ type partition struct {
 	past      []*pastFile // the same, watched for growing after all
 	older     []fileID    // files found to be older than the newest known
 	fruitless fruitless
-	liveSeen  info // what was at the live path when a look at the folder showed nothing newer
 
 	next     int64 // offset of the next batch
 	ready    bool  // there may be something to do
@@ -90,7 +89,7 @@ func (p *partition) advance(ctx context.Context, out chan<- *batch.Batch) bool {
 	}
 	if !f.begun {
 		err := p.begin(f)
-		if errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.Is(err, io.ErrUnexpectedEOF) && f.codec == plain || errors.Is(err, errReplaced) {
 			return p.truncated(f)
 		}
 		if err != nil {
@@ -113,6 +112,9 @@ func (p *partition) advance(ctx context.Context, out chan<- *batch.Batch) bool {
 	}
 	atEnd := (f.atEnd || f.broken) && !changed
 	final := atEnd && p.isOver(f)
+	if p.chain[0] != f {
+		return true // it goes on in a copy
+	}
 	if atEnd && !final {
 		return p.rest(ctx, out)
 	}
@@ -126,6 +128,13 @@ func (p *partition) advance(ctx context.Context, out chan<- *batch.Batch) bool {
 			f.since = p.src.set.Now()
 		}
 		f.seenSize, f.seenMtime = f.size, f.mtime
+	}
+	if (o == lines || o == inside) && !f.sent && !f.checked {
+		f.checked = true
+		if p.missed(f) {
+			b.Release()
+			return true
+		}
 	}
 	if o == lines {
 		if b.Oversize > 0 {
@@ -166,15 +175,27 @@ func keepBirth(now, before info) info {
 	return now
 }
 
-// isOver reports whether f, read to its end, is to be left.
+// isOver reports whether f, read to its end, is to be left: its writer goes on writing to it for a while after the rotation,
+// and may begin to do so again after a long silence.
 func (p *partition) isOver(f *file) bool {
-	newer := len(p.chain) > 1 || p.follow()
-	if p.src.set.Once || f.settled {
-		return newer || p.src.set.Once || f.settled
+	if len(p.chain) == 1 {
+		p.follow()
 	}
+	if p.src.set.Once || f.settled {
+		return true
+	}
+	// A clock that was set makes no file wait longer than if it had been found just now.
 	now := p.src.set.Now()
 	unchanged := max(now.Sub(time.Unix(0, f.mtime)), now.Sub(f.since))
-	if newer || f.broken && f.codec != plain {
+	switch {
+	case len(p.chain) > 1:
+		n := p.chain[1]
+		rotated := now.Sub(n.found)
+		if n.Birth != 0 {
+			rotated = max(rotated, now.Sub(time.Unix(0, n.Birth)))
+		}
+		return min(unchanged, rotated) >= p.src.set.RotateWait
+	case f.broken && f.codec != plain:
 		return unchanged >= p.src.set.RotateWait
 	}
 	return f.links == 0 && now.Sub(f.since) >= deletedWait
@@ -189,11 +210,12 @@ func (p *partition) follow() bool {
 	if f := p.newest(); f != nil && !f.replaced && !f.lost && f.same(i.fileID) && (f.c != nil || f.closed) {
 		return false
 	}
-	if i == p.liveSeen && p.fruitless.files != nil {
+	if p.fruitless.known && i == p.fruitless.live {
 		return false
 	}
-	p.liveSeen = i
-	return p.extend(p.src.scan.log(p.pub.Name, p.src.isKnown))
+	grown := p.judge(p.extend)
+	p.fruitless.live = i
+	return grown
 }
 
 // rest says, once, that there is nothing more for now, or in a run that reads once that there will be nothing more.
@@ -269,6 +291,7 @@ func (p *partition) setID(head []byte) {
 
 // finish leaves chain[0], f, which has been read to its end.
 func (p *partition) finish(f *file) {
+	p.fruitless = fruitless{}
 	if f.sent {
 		g := f.segment(f.base + f.pos)
 		if !f.known {
@@ -282,7 +305,7 @@ func (p *partition) finish(f *file) {
 	}
 	p.past = slices.DeleteFunc(p.past, func(o *pastFile) bool { return o.same(f.fileID) })
 	if !f.replaced {
-		p.past = append(p.past, &pastFile{fileID: f.fileID, path: f.path, size: f.size})
+		p.past = append(p.past, &pastFile{fileID: f.fileID, path: f.path, size: max(f.size, f.pos)})
 		if len(p.past) > maxHistory {
 			p.past = p.past[1:]
 		}
@@ -303,17 +326,15 @@ func (p *partition) finish(f *file) {
 func (p *partition) truncated(f *file) bool {
 	p.stats.Truncations++
 	unread := max(0, f.seenSize-f.pos)
-	files := p.src.scan.log(p.pub.Name, p.src.isKnown)
-	f.atEnd = true
-	if i := p.copyOf(f, files); i >= 0 {
-		f.replaced = true
-		if p.moveTo(f, files[i], true) {
-			p.say("truncated", "log file was truncated; the copy beside it has the rest", "file", f.path, "copy", files[i].path)
-			p.stats.Rotations++
-			return true
-		}
+	f.replaced, p.fruitless = true, fruitless{}
+	if p.judge(func(files []entry) bool {
+		i := p.copyOf(f, files)
+		return i >= 0 && p.moveTo(f, files[i], true)
+	}) {
+		p.say("truncated", "log file was truncated; the copy beside it has the rest", "file", f.path, "copy", p.chain[0].path)
+		p.stats.Rotations++
+		return true
 	}
-	f.replaced = true
 	if max(f.end, f.readTo) > f.pos {
 		p.giveUp(f, "a log file changed below what had been read of it")
 		return true
@@ -335,7 +356,7 @@ func (p *partition) skipLost(ctx context.Context, out chan<- *batch.Batch, f *fi
 		return false
 	}
 	p.src.shut(f)
-	p.last, p.chain = f, p.chain[1:]
+	p.last, p.chain, p.fruitless = f, p.chain[1:], fruitless{}
 	return true
 }
 
@@ -349,30 +370,32 @@ func (p *partition) lose(f *file, bytes int64, what string) {
 // open makes chain[0], f, ready to be read. When that fails it stays, to be tried again, or it is given up.
 func (p *partition) open(f *file) bool {
 	err := p.tryOpen(f)
-	if err != nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, errMoved)) {
-		files := p.src.scan.log(p.pub.Name, p.src.isKnown)
-		i := -1
-		for j := range files {
-			if files[j].same(f.fileID) {
-				i = j
-			}
-		}
+	vanished := errors.Is(err, fs.ErrNotExist) || errors.Is(err, errMoved)
+	if vanished && p.judge(func(files []entry) bool {
+		i := slices.IndexFunc(files, func(e entry) bool { return e.same(f.fileID) })
 		switch g := f.saved; {
 		case g != nil:
 			i = p.src.find(g, files)
 		case f.sent && i < 0:
 			i = p.copyOf(f, files)
 		}
-		if i >= 0 {
-			f.entry = files[i]
-			err = p.tryOpen(f)
+		if i < 0 {
+			return false
 		}
+		g := *f
+		g.entry = files[i]
+		if err = p.tryOpen(&g); err == nil {
+			*f = g
+		}
+		return err == nil
+	}) {
+		err = nil
 	}
 	if err == nil {
 		p.blocked, p.failed = false, ""
 		return true
 	}
-	vanished := errors.Is(err, fs.ErrNotExist) || errors.Is(err, errMoved)
+	vanished = errors.Is(err, fs.ErrNotExist) || errors.Is(err, errMoved)
 	p.fail("open", f.path, err)
 	switch {
 	case vanished && max(f.end, f.readTo) > f.pos:
@@ -422,6 +445,7 @@ func (p *partition) tryOpen(f *file) error {
 	}
 	c, err := p.src.openEntry(&f.entry)
 	if err != nil {
+		p.src.moved = p.src.moved || errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist)
 		return err
 	}
 	f.c, f.closed = c, false

@@ -15,7 +15,7 @@ func (p *partition) start(files []entry, from Start) {
 	newest := len(files) - 1
 	for i := range files {
 		e := &files[i]
-		f := &file{entry: *e, end: -1}
+		f := &file{entry: *e, end: -1, found: p.src.set.Now()}
 		p.src.claim(e, p)
 		skip := from.End || !from.Since.IsZero() && e.mtime < from.Since.UnixNano()
 		if skip && (i < newest || e.codec != plain) {
@@ -110,16 +110,25 @@ func (s *Source) resume(p *partition, c *cursor.Partition, files []entry) {
 func (s *Source) resumeSegment(p *partition, g *segment, c *cursor.Partition, files []entry, start int64) {
 	f := &file{
 		entry: entry{path: g.Path, plain: g.Path, codec: g.Codec, live: p.pub.Name, info: info{fileID: g.fileID, mtime: g.Mtime}},
-		base:  g.Base, sent: true, end: -1, saved: g, pos: max(start, g.Base) - g.Base,
+		found: s.set.Now(), base: g.Base, sent: true, end: -1, saved: g, pos: max(start, g.Base) - g.Base,
 	}
 	f.readTo = max(g.read(), min(c.Read, math.MaxInt64>>1)) - g.Base
 	if g.End != 0 {
 		f.known, f.end, f.readTo = true, g.End-g.Base, 0
 	}
 	p.chain = append(p.chain, f)
+	s.moved = false
 	i := s.find(g, files)
 	if i >= 0 {
 		f.entry = files[i]
+	}
+	if i >= 0 || s.moved && p.judge(func(files []entry) bool {
+		i := s.find(g, files)
+		if i >= 0 {
+			f.entry = files[i]
+		}
+		return i >= 0
+	}) {
 		s.claim(&f.entry, p)
 		p.openAhead(f)
 		return

@@ -38,6 +38,7 @@ type Source struct {
 	byPath     map[string]*partition // by the path of each of its files, as last seen
 	claims     map[inode]claimed     // whose each file is
 	opened     int                   // files open
+	moved      bool                  // a file was renamed between a look and its opening
 	turn       int                   // where the search for one to close goes on
 	troubles   map[string]trouble    // by path
 	looks      int                   // at all folders
@@ -216,8 +217,11 @@ func (s *Source) look(w *watcher) {
 		for i := range files {
 			s.byPath[files[i].path] = p
 		}
-		if !p.blocked {
+		if !p.blocked && !(p.fruitless.known && slices.Equal(p.fruitless.files, files)) {
 			p.extend(files)
+			if len(p.chain) > 0 && p.chain[0].c != nil && !p.chain[0].sent {
+				p.missed(p.chain[0])
+			}
 		}
 		p.ready = true
 	}

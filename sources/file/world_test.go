@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +67,7 @@ type row struct {
 	ended     bool
 	batches   int
 	saved     []cursor.Partition // each place where a run may begin again
+	needed    int64              // where the last run began
 }
 
 // rows is a consumer of batches that checks what the pipeline relies on.
@@ -155,6 +157,7 @@ func (r *rows) again(saved []cursor.Partition) {
 				w.lines, w.offsets = w.lines[:n-1], w.offsets[:n-1]
 			}
 			w.next, w.state = c.Start(), c.State
+			w.saved = slices.DeleteFunc(w.saved, func(old cursor.Partition) bool { return old.Replay > w.next })
 		}
 	}
 }
