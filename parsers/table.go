@@ -4,14 +4,17 @@
 package parsers
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/gatemeter/gatemeter/parsers/apache"
 	"github.com/gatemeter/gatemeter/parsers/field"
+	"github.com/gatemeter/gatemeter/parsers/kong"
 	"github.com/gatemeter/gatemeter/parsers/nginx"
 	"github.com/gatemeter/gatemeter/parsers/program"
+	"github.com/gatemeter/gatemeter/parsers/userjson"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
@@ -35,7 +38,8 @@ type Format struct {
 	Sample string // a line of it
 
 	compile func(Options, map[string]field.Op) (func() Parser, error)
-	auto    int // its place among those that auto tries; 0: none
+	auto    int  // its place among those that auto tries; 0: none
+	json    bool // its lines are JSON objects
 }
 
 // New returns a function that makes parsers, one for each worker, of a source's `format:`: the name of a format, an nginx
@@ -83,17 +87,29 @@ func ofProgram(p *program.Program, err error) (func() Parser, error) {
 	return func() Parser { return program.NewParser(p) }, nil
 }
 
+func newKong(_ Options, places map[string]field.Op) (func() Parser, error) {
+	if len(places) > 0 {
+		return nil, errors.New("fields: kong's names have their places; format json takes names of your own")
+	}
+	return func() Parser { return kong.New() }, nil
+}
+
+func newJSON(_ Options, places map[string]field.Op) (func() Parser, error) {
+	mapping := userjson.NewMapping(places)
+	return func() Parser { return userjson.New(mapping) }, nil
+}
+
 // Formats returns the table, ordered by name.
 func Formats() []Format {
 	nginxFormat := func(name, what, format, sample string, auto int) Format {
 		return Format{name, what, sample, func(o Options, f map[string]field.Op) (func() Parser, error) {
 			return ofProgram(nginx.Compile(format, o.Escape, f))
-		}, auto}
+		}, auto, false}
 	}
 	apacheFormat := func(name, what, format, sample string, auto int) Format {
 		return Format{name, what, sample, func(_ Options, f map[string]field.Op) (func() Parser, error) {
 			return ofProgram(apache.Compile(format, f))
-		}, auto}
+		}, auto, false}
 	}
 	const line = `203.0.113.7 - ann [21/Nov/2026:04:00:00 +0000] "GET /orders/4711 HTTP/1.1" 200 612`
 	const agent = line + ` "https://example.com/" "curl/8.5.0"`
@@ -108,7 +124,19 @@ func Formats() []Format {
 		apacheFormat("common", "the Common Log Format", apache.Common, line, 6),
 		apacheFormat("vhost_combined", "Debian's Apache: virtual host, port, combined", apache.VHostCombined, "www.example.com:443 "+agent, 7),
 	}
-	formats = append(formats, Format{"auto", "finds the format of each line by itself", "", newAuto, 0})
+	formats = append(formats,
+		Format{
+			"kong", "Kong's JSON: file-log, http-log and their siblings",
+			`{"started_at":1795233600000,"client_ip":"203.0.113.7","request":{"method":"GET","uri":"/orders/4711"},"response":{"status":200,"size":912},"latencies":{"request":12,"kong":2,"proxy":10},"service":{"name":"orders"},"route":{"name":"get-order"}}`,
+			newKong, 8, true,
+		},
+		Format{
+			"json", "a JSON object a line: nginx's escape=json, ECS, or names of your own given by fields",
+			`{"time_iso8601":"2026-11-21T04:00:00+00:00","remote_addr":"203.0.113.7","request":"GET /orders/4711 HTTP/1.1","status":200,"request_time":0.012}`,
+			newJSON, 9, true,
+		},
+		Format{"auto", "finds the format of each line by itself", "", newAuto, 0, false},
+	)
 	slices.SortFunc(formats, func(a, b Format) int { return strings.Compare(a.Name, b.Name) })
 	return formats
 }

@@ -53,6 +53,6 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newRunCommand(), newCheckCommand(), newExplainCommand(), newGenCommand(), newVersionCommand())
+	root.AddCommand(newRunCommand(), newDemoCommand(), newCheckCommand(), newExplainCommand(), newGenCommand(), newVersionCommand())
 	return root
 }

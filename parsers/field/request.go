@@ -62,6 +62,13 @@ func Finish(r *record.Record, arena []byte) []byte {
 	return arena
 }
 
+// Origin fills Scheme and Domain from an absolute URL where there are none.
+func Origin(r *record.Record, url []byte) {
+	if i := bytes.Index(url[:min(len(url), 16)], []byte("://")); i > 0 {
+		splitAuthority(r, url, i)
+	}
+}
+
 // splitAuthority takes scheme and host off url, whose `://` is at i, and returns what follows.
 func splitAuthority(r *record.Record, url []byte, i int) []byte {
 	rest := url[i+3:]
