@@ -6,7 +6,9 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -175,7 +177,7 @@ func difference(got, want map[string]string) string {
 
 // TestReference: what leaves is what the slow reference counts, with any number of workers, bit for bit.
 func TestReference(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(30) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 0))
 			logs, maxSeries := randomLogs(r), []int{2, 3, 1000}[r.IntN(3)]
@@ -213,9 +215,9 @@ func TestReference(t *testing.T) {
 
 // TestCrashesChangeNothing is T-EQ: killed at any effect, several times, a run leaves what one that ran through does.
 func TestCrashesChangeNothing(t *testing.T) {
-	seeds := uint64(400)
-	if testing.Short() {
-		seeds = 60
+	seeds := uint64(100)
+	if n, err := strconv.ParseUint(os.Getenv("GATEMETER_SEEDS"), 10, 32); err == nil {
+		seeds = n
 	}
 	crashes := 0
 	for seed := range seeds {

@@ -55,7 +55,6 @@ type testSource struct {
 	partitions []*batch.Partition
 	offsets    []int64
 	linger     bool // do not end: stay silent at the end until told to stop
-	paused     chan struct{}
 }
 
 func (s *testSource) Open(_ context.Context, saved []cursor.Partition) ([]Opened, error) {

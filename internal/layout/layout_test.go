@@ -155,11 +155,18 @@ func TestDirectionOfImports(t *testing.T) {
 				if f.test && (below(ours, "internal/servers") || below(ours, "internal/strict")) {
 					continue
 				}
+				// And parse what the generator writes.
+				if f.test && f.folder == "parsers" && ours == "bench/loggen" {
+					continue
+				}
 				if slices.ContainsFunc(rule.not, func(top string) bool { return below(ours, top) }) {
 					t.Errorf("%s imports %s: %s", f.name, ours, rule.reason)
 				}
 			}
 			if !f.test && (below(ours, "internal/servers") || below(ours, "internal/strict")) && !below(f.folder, "internal") {
+				if f.name == "cmd/gatemeter/demo.go" { // the demo sends to the strict stand-ins
+					continue
+				}
 				t.Errorf("%s imports %s, which is for tests", f.name, ours)
 			}
 			if slices.Contains(leaves, f.folder) && !f.test {

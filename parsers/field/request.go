@@ -21,6 +21,9 @@ func SplitRequest(r *record.Record, request []byte) {
 		fill(&r.HTTPVersion, httpVersion(target[j+1:]))
 		target = target[:j:j]
 	}
+	if len(target) > 1 && target[0] == '-' && len(bytes.TrimRight(target, " ")) == 1 {
+		return // "- - ", WSO2's second line of a request
+	}
 	fill(&r.URL, target)
 }
 

@@ -100,11 +100,12 @@ func (p *Parser) Reset(*batch.Partition) { p.arena = p.arena[:0] }
 // Parse reads each record's Line.
 func (p *Parser) Parse(recs []record.Record) {
 	for i := range recs {
-		p.read(&recs[i])
+		p.Read(&recs[i])
 	}
 }
 
-func (p *Parser) read(r *record.Record) {
+// Read reads r.Line into r, which is empty but for its Line and Offset, or fails it.
+func (p *Parser) Read(r *record.Record) {
 	prog, line := p.program, r.Line
 	if len(line) < len(prog.Prefix) || string(line[:len(prog.Prefix)]) != prog.Prefix {
 		r.Fail(mismatch(line, 0, prog.Prefix))

@@ -125,16 +125,21 @@ func (p *Parser) take(r *record.Record, t *target) {
 		reason = p.reader.Take(r, &t.Op, v)
 	}
 	switch {
-	case reason == record.None:
-		if t.Field != record.NoField {
-			p.ranks[t.Field] = t.rank
-		}
-	case t.rank == byHabit:
+	case reason != record.None && t.rank == byHabit:
 		r.TimeNanos = before
-	default:
+	case reason != record.None:
 		p.scan.Fail(reason, at)
+	case t.Action == field.Request:
+		for _, f := range requestFields {
+			p.ranks[f] = min(p.ranks[f], t.rank)
+		}
+	case t.Field != record.NoField:
+		p.ranks[t.Field] = t.rank
 	}
 }
+
+// requestFields are what a request line fills. They are not written.
+var requestFields = [...]record.Field{record.Method, record.URL, record.HTTPVersion}
 
 // number is Reader.Take for a number as JSON writes it.
 func (p *Parser) number(r *record.Record, t *target, v []byte) record.Reason {
@@ -164,7 +169,7 @@ func (p *Parser) number(r *record.Record, t *target, v []byte) record.Reason {
 // hasFraction reports whether v has a digit other than 0 behind its point.
 func hasFraction(v []byte) bool {
 	point := bytes.IndexByte(v, '.')
-	if point < 0 || bytes.IndexAny(v, "eE") >= 0 {
+	if point < 0 || bytes.ContainsAny(v, "eE") {
 		return false
 	}
 	return len(bytes.Trim(v[point+1:], "0")) > 0
