@@ -33,7 +33,7 @@ const (
 
 // Settings is what a Sink is made of.
 type Settings struct {
-	Name     string     // of the sink in the config
+	Name     string     // of the sink in the config, for String; graphite when empty
 	Address  string     // tcp://host:port, tls://host:port or udp://host:port
 	Protocol Protocol   // Plaintext when empty; Pickle not over UDP
 	Prefix   string     // of every name, dots allowed
@@ -63,6 +63,7 @@ type Sink struct {
 	conn *oneway.Conn // nil: none
 	sick bool         // the last attempt failed
 	kept recent
+	told bool // that a line was too long
 	done bool // closed
 
 	stats counters
@@ -93,6 +94,9 @@ func New(set Settings) (*Sink, error) {
 	if set.Protocol == "" {
 		set.Protocol = Plaintext
 	}
+	if set.Name == "" {
+		set.Name = "graphite"
+	}
 	if set.Log == nil {
 		set.Log = slog.Default()
 	}
@@ -114,7 +118,7 @@ func New(set Settings) (*Sink, error) {
 		return nil, err
 	}
 	s := &Sink{
-		name: set.Name, target: target, log: set.Log.With("sink", set.Name), now: time.Now,
+		name: set.Name, target: target, log: set.Log, now: time.Now,
 		enc:  newEncoder(set.Protocol, set.Prefix, set.Tags, target.Stream()),
 		turn: make(chan struct{}, 1),
 	}
@@ -123,8 +127,8 @@ func New(set Settings) (*Sink, error) {
 	return s, nil
 }
 
-// String names the server.
-func (s *Sink) String() string { return "graphite at " + s.target.String() }
+// String names the sink and the server. It holds no secret.
+func (s *Sink) String() string { return s.name + " at " + s.target.String() }
 
 // Dial makes a connection and closes it again, to see whether the server is there. Over UDP it sees only whether the host's
 // name resolves.

@@ -140,6 +140,10 @@ func (s *Sink) writePanes(ctx context.Context, panes []*point.Pane) (points int6
 	s.enc.panes = nil // they may be large, and the next Send may be long in coming
 	s.stats.notFinite.Add(s.enc.notFinite)
 	s.stats.oversize.Add(s.enc.oversize)
+	if s.enc.oversize > 0 && !s.told {
+		s.told = true
+		s.log.Warn("names too long for a datagram: their points are left out, now and later", "points", s.enc.oversize, "bytes", s.enc.limit)
+	}
 	return points, err
 }
 

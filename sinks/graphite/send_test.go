@@ -3,12 +3,15 @@ package graphite
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatemeter/gatemeter/internal/strict/graphite"
+	"github.com/gatemeter/gatemeter/pipeline"
 	"github.com/gatemeter/gatemeter/pipeline/point"
 	"github.com/gatemeter/gatemeter/sinks/oneway"
 )
@@ -43,6 +46,24 @@ func TestNew(t *testing.T) {
 	}
 	if err := s.Send(t.Context(), nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("Send after Close: %v", err)
+	}
+}
+
+var _ pipeline.MetricSink = (*Sink)(nil)
+
+// TestLongNameIsSaidOnce: who runs it has to know, but not at each window.
+func TestLongNameIsSaidOnce(t *testing.T) {
+	server := start(t, graphite.Options{})
+	var log strings.Builder
+	sink := newSink(t, Settings{Address: "udp://" + server.Address})
+	sink.log = slog.New(slog.NewTextHandler(&log, nil))
+	long := slices.Repeat([]string{strings.Repeat("a", 200)}, 9)
+	pane := &point.Pane{Shard: "a", Points: []point.Point{{Series: series("tall", make([]string, 9), long), Metric: "requests", Stat: "count"}}}
+	for range 3 {
+		mustSend(t, sink, pane)
+	}
+	if got := strings.Count(log.String(), "too long for a datagram"); got != 1 || sink.Stats().Oversize != 3 {
+		t.Errorf("said %d times, %+v", got, sink.Stats())
 	}
 }
 

@@ -68,6 +68,10 @@ func (s *Sink) attempt(ctx context.Context, from position) error {
 	s.stats.oldGauges.Add(s.enc.oldGauges)
 	s.stats.notFinite.Add(s.enc.notFinite)
 	s.stats.oversize.Add(s.enc.oversize)
+	if s.enc.oversize > 0 && !s.told {
+		s.told = true
+		s.log.Warn("names too long for a datagram: their points are left out, now and later", "points", s.enc.oversize, "bytes", s.enc.limit)
+	}
 	return err
 }
 

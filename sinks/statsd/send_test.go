@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatemeter/gatemeter/internal/strict/statsd"
+	"github.com/gatemeter/gatemeter/pipeline"
 	"github.com/gatemeter/gatemeter/pipeline/point"
 	"github.com/gatemeter/gatemeter/sinks/oneway"
 )
@@ -155,6 +157,8 @@ func mustHave(t *testing.T, s *statsd.Server, want sums) {
 		t.Errorf("violations: %q", v)
 	}
 }
+
+var _ pipeline.MetricSink = (*Sink)(nil)
 
 var errNotYet = errors.New("not yet")
 
@@ -321,6 +325,24 @@ func TestServerIsAway(t *testing.T) {
 		if got := sink.Stats(); got.Errors != 10 || (got.Refused > 0) != (network == "udp") {
 			t.Errorf("%s: %+v", network, got)
 		}
+	}
+}
+
+// TestLongNameIsSaidOnce: who runs it has to know, but not at each window.
+func TestLongNameIsSaidOnce(t *testing.T) {
+	server := start(t, statsd.Options{})
+	var log strings.Builder
+	sink := newSink(t, Settings{Address: server.Address})
+	sink.log = slog.New(slog.NewTextHandler(&log, nil))
+	long := slices.Repeat([]string{strings.Repeat("a", 200)}, 9)
+	pane := &point.Pane{Shard: "a", Points: []point.Point{{Series: series("tall", make([]string, 9), long), Metric: "requests", Stat: "count", Change: 1}}}
+	for range 3 {
+		if err := sink.Send(t.Context(), []*point.Pane{pane}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Count(log.String(), "too long for a datagram"); got != 1 || sink.Stats().Oversize != 3 {
+		t.Errorf("said %d times, %+v", got, sink.Stats())
 	}
 }
 

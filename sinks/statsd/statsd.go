@@ -30,7 +30,7 @@ const (
 
 // Settings is what a Sink is made of.
 type Settings struct {
-	Name      string  // of the sink in the config
+	Name      string  // of the sink in the config, for String; statsd when empty
 	Address   string  // udp://host:port, tcp://host:port or unixgram:///path
 	Prefix    string  // of every name, dots allowed
 	Dialect   Dialect // Plain when empty
@@ -61,6 +61,7 @@ type Sink struct {
 	conn  *oneway.Conn // nil: none
 	sick  bool         // the last attempt failed
 	tried attempt
+	told  bool // that a line was too long
 	done  bool // closed
 
 	stats counters
@@ -95,6 +96,9 @@ func New(set Settings) (*Sink, error) {
 	if set.MaxPacket == 0 {
 		set.MaxPacket = DefaultPacket
 	}
+	if set.Name == "" {
+		set.Name = "statsd"
+	}
 	if set.Log == nil {
 		set.Log = slog.Default()
 	}
@@ -112,15 +116,15 @@ func New(set Settings) (*Sink, error) {
 		return nil, err
 	}
 	s := &Sink{
-		name: set.Name, target: target, log: set.Log.With("sink", set.Name), turn: make(chan struct{}, 1),
+		name: set.Name, target: target, log: set.Log, turn: make(chan struct{}, 1),
 		enc: newEncoder(set.Dialect, set.Prefix, set.Gauges, target.Stream(), set.MaxPacket),
 	}
 	s.turn <- struct{}{}
 	return s, nil
 }
 
-// String names the server.
-func (s *Sink) String() string { return "statsd at " + s.target.String() }
+// String names the sink and the server. It holds no secret.
+func (s *Sink) String() string { return s.name + " at " + s.target.String() }
 
 // Dial opens a socket and closes it again, to see whether the server is there. Over UDP it sees only whether the host's name
 // resolves.
