@@ -138,7 +138,7 @@ func (c *collector) slotAt(chain *chain, i int, parts []string, parent *slot) *s
 }
 
 // idlePanes is after how many panes without it a slot may be forgotten.
-const idlePanes = 1000
+const idlePanes = 100
 
 // tidy forgets slots that no recent pane had, once there are many.
 func (c *collector) tidy() {

@@ -9,7 +9,7 @@ import (
 
 // manyWindows open ones, added up over the workers, call for an epoch before its time: a sparse log read at full speed
 // closes thousands a second.
-const manyWindows = 512
+const manyWindows = 48
 
 // dispatch gives the batches out as tasks, in order, and sends what there is to send between them, until in is closed.
 func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
@@ -25,7 +25,7 @@ func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 			p.take(b)
 			if p.openParts.Load() > p.totals.manyParts.Load() {
 				p.epoch(false)
-				p.totals.manyParts.Store(max(manyWindows, 2*p.openParts.Load()))
+				p.totals.manyParts.Store(max(manyWindows, 3*p.openParts.Load()/2))
 			}
 		case <-tick.C:
 			p.epoch(false)

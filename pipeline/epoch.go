@@ -35,10 +35,27 @@ func (p *Pipeline) epoch(end bool) {
 		}
 		cursors = append(cursors, p.cursor(s))
 	}
+	hold := p.set.Once || p.behind()
 	for _, l := range p.lanes {
-		l.push(p.epochs, panes)
+		l.push(p.epochs, panes, hold)
 	}
 	p.committer.offer(p.epochs, cursors)
+	if hold {
+		for _, l := range p.lanes {
+			l.waitForRoom(p.stopping, p.set.Once)
+		}
+	}
+}
+
+// behind reports whether a log is being caught up with: its windows are older than any that is sent live.
+func (p *Pipeline) behind() bool {
+	live := p.set.Now().Add(-2 * (p.set.Metrics.Window + p.set.Metrics.Lateness + p.set.Metrics.Amend)).Unix()
+	for _, s := range p.shards {
+		if s.emitted != cursor.NoWatermark && s.emitted < live && !s.early {
+			return true
+		}
+	}
+	return false
 }
 
 // send appends the panes of s that are due, and makes final what cannot change any more.

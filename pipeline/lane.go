@@ -43,8 +43,9 @@ func newLane(set *MetricSinkSettings, all *Settings) *lane {
 	}
 }
 
-// push queues the panes of an epoch.
-func (l *lane) push(epoch uint64, panes []*point.Pane) {
+// push queues the panes of an epoch. Past MaxPoints the oldest go, unless hold says that the log is read faster than time
+// passes: then waitForRoom slows the reading down, as the log itself is the buffer.
+func (l *lane) push(epoch uint64, panes []*point.Pane, hold bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, pane := range panes {
@@ -54,13 +55,30 @@ func (l *lane) push(epoch uint64, panes []*point.Pane) {
 		l.queue = append(l.queue, queued{epoch, pane})
 		l.points += len(pane.Points)
 	}
-	for l.points > l.set.MaxPoints && len(l.queue) > 1 {
+	for !hold && l.points > l.set.MaxPoints && len(l.queue) > 1 {
 		l.points -= len(l.queue[0].pane.Points)
 		l.stats.DroppedPanes++
 		l.queue = l.queue[1:]
 	}
 	l.pushed = epoch
 	l.signal()
+}
+
+// waitForRoom waits until the queue is no longer full, or stop is closed. always says to wait also for a sink that fails.
+func (l *lane) waitForRoom(stop <-chan struct{}, always bool) {
+	for {
+		l.mu.Lock()
+		full := l.points > l.set.MaxPoints && (always || l.stats.LastError == "")
+		l.mu.Unlock()
+		if !full {
+			return
+		}
+		select {
+		case <-l.acked:
+		case <-stop:
+			return
+		}
+	}
 }
 
 // supersede takes out of the queue what pane makes needless.
@@ -227,6 +245,7 @@ func (l *lane) failed(err error) {
 	defer l.mu.Unlock()
 	l.stats.Failures++
 	l.stats.LastError = err.Error()
+	l.notify()
 }
 
 // notify tells those who wait for confirmations.

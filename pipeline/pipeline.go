@@ -40,6 +40,7 @@ type Pipeline struct {
 	openParts atomic.Int64 // windows open, added up over workers
 	shared    sync.Mutex   // sharedBatch.left
 	drain     context.Context
+	stopping  <-chan struct{} // closed when the run is told to stop
 	totals    totals
 }
 
@@ -116,6 +117,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
+	p.stopping = reading.Done()
 	in := make(chan *batch.Batch)
 	failed := make(chan error, len(p.set.Sources))
 	var sources sync.WaitGroup

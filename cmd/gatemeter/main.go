@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
@@ -26,7 +27,14 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	// What lives long is small and what is thrown away is little: collecting more often costs next to nothing and keeps the
+	// process at half the size.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(40)
+	}
+	os.Exit(run(os.Args[1:]))
+}
 
 // run executes the command line and returns the exit code.
 func run(args []string) int {

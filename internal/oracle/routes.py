@@ -17,7 +17,7 @@ def template(path, patterns):
     fitting = [p for p in patterns if fits(p[1:].split("/"), segments)]
     if fitting:
         return min(fitting, key=lambda p: [rank(s) for s in p[1:].split("/")])
-    route = "".join("/" + ("{id}" if is_id(s) else s) for s in segments[:12])
+    route = "".join("/" + segment_of(s) for s in segments[:12])
     if len(segments) > 12:
         route += "/{rest}"
     return cut(route, 200)
@@ -40,10 +40,16 @@ def rank(segment):
     return 1 if re.fullmatch(r"\{.*\}", segment) else 0
 
 
+def segment_of(s):
+    if "@" in s:
+        return "{id}"
+    stem, extension = re.fullmatch(r"(.+?)(\.[A-Za-z][A-Za-z0-9]{0,4})?", s, re.DOTALL).groups() if s else ("", "")
+    return "{id}" + (extension or "") if is_id(stem) else s
+
+
 def is_id(s):
     return bool(
-        "@" in s
-        or re.fullmatch(r"[0-9]+", s)
+        re.fullmatch(r"[0-9]+", s)
         or re.search(r"[0-9]{5}", s)
         or re.fullmatch(r"(?=.*[0-9])[0-9a-fA-F]{8,}", s)
         or re.fullmatch(r"(?=.*[0-9])[A-Za-z0-9_-]{20,}", s)

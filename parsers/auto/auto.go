@@ -106,7 +106,7 @@ func (p *Parser) readJSON(r *record.Record) {
 		if p.format = p.kong.Format(); r.Reason != record.NoTime {
 			return
 		}
-		clear(r)
+		reread(r)
 	}
 	p.json.Read(r)
 	p.format = p.json.Format()
@@ -118,8 +118,8 @@ func (p *Parser) readJSON(r *record.Record) {
 	}
 }
 
-// clear empties r but for what the pipeline has set.
-func clear(r *record.Record) {
+// reread empties r but for what the pipeline has set.
+func reread(r *record.Record) {
 	line, offset := r.Line, r.Offset
 	r.Reset()
 	r.Line, r.Offset = line, offset

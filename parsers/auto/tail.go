@@ -13,8 +13,8 @@ const maxExtra = 32
 // tail reads what follows the size: referrer and user agent, and what servers put behind those. What it does not know it leaves
 // aside; a quote that is not closed is a line cut short.
 func (p *Parser) tail(r *record.Record, c *cursor, vhost []byte) {
-	size := len(vhost) > 0
-	if size {
+	hosted := len(vhost) > 0
+	if hosted {
 		p.format = "vhost_common"
 	}
 	if c.at == len(c.line) {
@@ -39,7 +39,7 @@ func (p *Parser) tail(r *record.Record, c *cursor, vhost []byte) {
 				r.UserAgent = p.text(second)
 			}
 			p.format = "combined"
-			if size {
+			if hosted {
 				p.format = "vhost_combined"
 			}
 		}

@@ -7,8 +7,8 @@ import (
 )
 
 // SplitRequest takes a request line apart: the method is all up to the first space, the protocol what follows the last one if
-// it begins `HTTP/`, and the target all between, spaces included. What has no space, TLS bytes for example, is no request: it
-// is kept as URL, and Finish makes no path of it. A field that has a value already keeps it.
+// it begins `HTTP/`, and the target all between, spaces included. What has no space, TLS bytes for example, is all target. A
+// field that has a value already keeps it.
 func SplitRequest(r *record.Record, request []byte) {
 	i := bytes.IndexByte(request, ' ')
 	if i < 0 {
@@ -49,8 +49,6 @@ func Finish(r *record.Record, arena []byte) []byte {
 	if path[0] != '/' {
 		if i := bytes.Index(path[:min(len(path), 16)], []byte("://")); i > 0 {
 			path = splitAuthority(r, path, i)
-		} else if len(r.Method) == 0 {
-			return arena // not a request
 		}
 	}
 	if i := bytes.IndexByte(path, '?'); i >= 0 {

@@ -68,9 +68,12 @@ func Compile(format, escaping string, fields map[string]field.Op) (*program.Prog
 			unused.Use(name)
 		}
 		op.Name = "$" + name
+		rest = after
+		if last := len(p.Ops) - 1; last >= 0 && *literal == "" && op.Action == field.Skip && p.Ops[last].Action == field.Skip {
+			continue // both are left aside: where one ends does not matter
+		}
 		p.Ops = append(p.Ops, op)
 		literal = &p.Ops[len(p.Ops)-1].Literal
-		rest = after
 	}
 	if err := unused.Err("variable $"); err != nil {
 		return nil, err

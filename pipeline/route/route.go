@@ -154,9 +154,13 @@ func (t *Templater) Append(dst, path []byte) []byte {
 		var segment []byte
 		segment, path = cut(path[1:])
 		dst = append(dst, '/')
-		if isID(segment) {
+		stem := len(segment) - extension(segment)
+		switch {
+		case bytes.IndexByte(segment, '@') >= 0: // an address: nothing of it stays
 			dst = append(dst, "{id}"...)
-		} else {
+		case isID(segment[:stem]):
+			dst = append(append(dst, "{id}"...), segment[stem:]...)
+		default:
 			dst = append(dst, segment...)
 		}
 		if len(dst)-start > maxRoute {
@@ -189,7 +193,6 @@ const (
 	hexLetter
 	letter // other than hexLetter
 	mark   // _ -
-	at     // @
 	other
 )
 
@@ -207,8 +210,6 @@ func makeClasses() (t [256]uint8) {
 			t[i] = letter
 		case c == '_' || c == '-':
 			t[i] = mark
-		case c == '@':
-			t[i] = at
 		default:
 			t[i] = other
 		}
@@ -231,8 +232,6 @@ func isID(s []byte) bool {
 		}
 	}
 	switch {
-	case all&at != 0: // an address
-		return true
 	case longest == 0:
 		return false
 	case all == digit, longest >= 5:
@@ -243,6 +242,23 @@ func isID(s []byte) bool {
 		return true
 	}
 	return isDate(s)
+}
+
+// extension returns how long the file's extension at the end of a segment is, with its dot: a letter and up to four letters
+// or digits more.
+func extension(s []byte) int {
+	for n := 1; n <= 6 && n < len(s); n++ {
+		switch c := s[len(s)-n]; {
+		case c == '.':
+			if n > 1 && classes[s[len(s)-n+1]]&(hexLetter|letter) != 0 {
+				return n
+			}
+			return 0
+		case classes[c]&(digit|hexLetter|letter) == 0:
+			return 0
+		}
+	}
+	return 0
 }
 
 // isDate reports whether s is like 2026-11-21.

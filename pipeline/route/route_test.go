@@ -32,6 +32,8 @@ func TestAppend(t *testing.T) {
 	f(none, "/u/01ARZ3NDEKTSV4RRFFQ69G5FAV", "/u/{id}")
 	f(none, "/u/a@example.com/2026-11-21/2026-1-21", "/u/{id}/{id}/2026-1-21")
 	f(none, "/some-long-name-of-an-article", "/some-long-name-of-an-article")
+	f(none, "/media/5907df90de13bbc6.jpg/4711.tar.gz/1.2.3/a.12345/7.mp4", "/media/{id}.jpg/4711.tar.gz/1.2.3/{id}/{id}.mp4")
+	f(none, "/.hidden/12345.toolong/9.", "/.hidden/{id}/9.")
 	f(none, "http://host:80/x/1", "/x/{id}")
 	f(none, "http://host", "/")
 	f(none, "*", "_invalid")
@@ -109,8 +111,15 @@ func slow(path string) string {
 			out += "/{rest}"
 			break
 		}
+		ext := regexp.MustCompile(`^(?s:.+?)(\.[a-zA-Z][a-zA-Z0-9]{0,4})$`).FindStringSubmatch(s)
+		whole := s
+		if ext != nil && !strings.Contains(s, "@") {
+			s = s[:len(s)-len(ext[1])]
+		}
 		if id.MatchString(s) || (hex.MatchString(s) || token.MatchString(s)) && strings.ContainsAny(s, "0123456789") {
-			s = "{id}"
+			s = "{id}" + whole[len(s):]
+		} else {
+			s = whole
 		}
 		out += "/" + s
 		if len(out) > 200 {

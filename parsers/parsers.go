@@ -1,0 +1,188 @@
+// Package parsers knows the formats of gateways' access logs by name and makes parsers of them.
+//
+// Where to add one: a folder for its family, a line in the table of formats.go, a page in docs/formats, lines with their right
+// reading in testdata. There is no registration: what is in the table exists.
+//
+// A parser turns a line into a record.Record and does not allocate. What it makes of a line depends on nothing but the line, so
+// that several workers, and a process that starts again, come to the same.
+package parsers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatemeter/gatemeter/parsers/apache"
+	"github.com/gatemeter/gatemeter/parsers/auto"
+	"github.com/gatemeter/gatemeter/parsers/field"
+	"github.com/gatemeter/gatemeter/parsers/kong"
+	"github.com/gatemeter/gatemeter/parsers/nginx"
+	"github.com/gatemeter/gatemeter/parsers/program"
+	"github.com/gatemeter/gatemeter/parsers/userjson"
+	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/record"
+)
+
+// Parser is a pipeline.Parser that also says which format it reads. Each worker has its own, used by one goroutine.
+type Parser interface {
+	// Parse reads each record's Line into its other fields. The bytes it refers to are those of the line, or the parser's own
+	// until the next Reset.
+	Parse(recs []record.Record)
+	// Reset is called before each batch.
+	Reset(partition *batch.Partition)
+	// Format returns the name of the format that the last line was read as: with `auto` "" when it was none.
+	Format() string
+}
+
+// Options are what a source says about its format.
+type Options struct {
+	// Fields gives values of the log a place in the record: nginx variables, Apache directives (`%{X-Tenant}i` or `X-Tenant`)
+	// or paths of JSON keys → names of record.Field. A length of time takes its unit behind a colon, `event.duration:ms`; it is
+	// ns without one.
+	Fields map[string]string
+	// Escape is that of an nginx log_format: default, json, none, or "" for what the directive says, else default.
+	Escape string
+}
+
+// New returns a function that makes parsers of the format spec: a name, `auto` (also when empty), or an nginx log_format or an
+// Apache LogFormat as it stands in the server's config, with or without the directive around it. It may be called from several
+// goroutines. Errors are for users: they say what is wrong with spec or o.
+func New(spec string, o Options) (func() Parser, error) {
+	fields, err := places(o.Fields)
+	if err != nil {
+		return nil, err
+	}
+	trimmed := strings.TrimSpace(spec)
+	switch {
+	case isNginx(trimmed):
+		p, err := nginx.Compile(spec, o.Escape, fields)
+		if err != nil {
+			return nil, fmt.Errorf("nginx log_format: %w", err)
+		}
+		return ofProgram(p), nil
+	case o.Escape != "":
+		return nil, fmt.Errorf("escape: %.200s belongs to an nginx log_format string, and the format is not one", o.Escape)
+	case strings.ContainsAny(trimmed, `%" `):
+		p, err := apache.Compile(spec, fields)
+		if err != nil {
+			return nil, fmt.Errorf("apache LogFormat: %w", err)
+		}
+		return ofProgram(p), nil
+	case trimmed == "":
+		trimmed = "auto"
+	}
+	for i := range formats {
+		if formats[i].Name == trimmed {
+			make, err := formats[i].compile(fields)
+			if err != nil {
+				return nil, fmt.Errorf("format %s: %w", trimmed, err)
+			}
+			return make, nil
+		}
+	}
+	names := make([]string, len(formats))
+	for i := range formats {
+		names[i] = formats[i].Name
+	}
+	return nil, fmt.Errorf("there is no format %.200q%s", trimmed, field.DidYouMean(trimmed, names))
+}
+
+// isNginx reports whether spec has a `$variable`, or is a log_format directive.
+func isNginx(spec string) bool {
+	if strings.HasPrefix(spec, "log_format ") {
+		return true
+	}
+	for i := 0; i+1 < len(spec); i++ {
+		if c := spec[i+1]; spec[i] == '$' && (c == '{' || c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z') {
+			return !strings.Contains(spec, "%h") && !strings.Contains(spec, "%t")
+		}
+	}
+	return false
+}
+
+func places(named map[string]string) (map[string]field.Op, error) {
+	var problems []error
+	fields := make(map[string]field.Op, len(named))
+	for name, place := range named {
+		op, err := field.ParsePlace(place)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("fields: %.200s: %w", name, err))
+		}
+		fields[strings.TrimPrefix(name, "$")] = op
+	}
+	return fields, errors.Join(problems...)
+}
+
+func ofProgram(p *program.Program) func() Parser {
+	return func() Parser { return program.NewParser(p) }
+}
+
+// named returns what compiles an nginx log_format that has a name.
+func named(name, kind, format string) func(map[string]field.Op) (func() Parser, error) {
+	return func(fields map[string]field.Op) (func() Parser, error) {
+		p, err := nginx.Compile(format, "", fields)
+		if err != nil {
+			return nil, err
+		}
+		p.Name, p.Kind = name, kind
+		return ofProgram(p), nil
+	}
+}
+
+// namedApache is named for an Apache LogFormat.
+func namedApache(name, kind, format string) func(map[string]field.Op) (func() Parser, error) {
+	return func(fields map[string]field.Op) (func() Parser, error) {
+		p, err := apache.Compile(format, fields)
+		if err != nil {
+			return nil, err
+		}
+		p.Name, p.Kind = name, kind
+		return ofProgram(p), nil
+	}
+}
+
+func compileAuto(fields map[string]field.Op) (func() Parser, error) {
+	if len(fields) > 0 {
+		return nil, errors.New("fields need a format: which names a line has is not known before")
+	}
+	f, err := auto.Compile()
+	if err != nil {
+		return nil, err
+	}
+	return func() Parser { return auto.New(f) }, nil
+}
+
+func compileJSON(fields map[string]field.Op) (func() Parser, error) {
+	m := userjson.NewMapping(fields)
+	return func() Parser { return userjson.New(m) }, nil
+}
+
+func compileKong(fields map[string]field.Op) (func() Parser, error) {
+	if len(fields) == 0 {
+		return func() Parser { return kong.New() }, nil
+	}
+	m := userjson.OnlyMapping(fields)
+	return func() Parser { return &mapped{Parser: kong.New(), fields: userjson.New(m)} }, nil
+}
+
+// mapped reads Kong's JSON, and then once more for what the config maps.
+type mapped struct {
+	*kong.Parser
+	fields *userjson.Parser
+}
+
+// Reset forgets the bytes that records of the batch before pointed to.
+func (m *mapped) Reset(partition *batch.Partition) {
+	m.Parser.Reset(partition)
+	m.fields.Reset(partition)
+}
+
+// Parse reads each record's Line.
+func (m *mapped) Parse(recs []record.Record) {
+	m.Parser.Parse(recs)
+	for i := range recs {
+		if recs[i].Reason == record.None {
+			m.fields.Overlay(&recs[i])
+		}
+	}
+}
