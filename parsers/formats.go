@@ -39,7 +39,7 @@ var formats = [...]row{
 	{Format{"combined", "Common Log Format with referrer and user agent: nginx, Apache, Caddy and many more", clf2}, namedApache("combined", "clf", apache.Combined)},
 	{Format{"common", "Common Log Format", clf}, namedApache("common", "clf", apache.Common)},
 	{Format{"vhost_combined", "Debian's Apache: combined behind host and port, sizes with headers", "shop.example:443 " + clf2}, namedApache("vhost_combined", "apache", apache.VHostCombined)},
-	{Format{"vhost_common", "Common Log Format behind the virtual host", "shop.example " + clf}, namedApache("vhost_common", "apache", apache.VHostCommon)},
+	{Format{"vhost_common", "Common Log Format behind the virtual host", "shop.example " + clf}, namedApache("vhost_common", "clf", apache.VHostCommon)},
 	{Format{"ssl_request", "Apache's ssl_request_log, which has no status", `[10/Oct/2025:13:55:36 +0200] 203.0.113.7 TLSv1.3 TLS_AES_256_GCM_SHA384 "GET /v1/orders/42 HTTP/1.1" 2326`}, namedApache("ssl_request", "apache", apache.SSLRequest)},
 	{Format{"nginx", "nginx's combined, its default", clf2}, named("nginx", "nginx", nginx.Combined)},
 	{Format{"nginx_main", "main of nginx's packages: combined and X-Forwarded-For", clf2 + ` "198.51.100.2"`}, named("nginx_main", "nginx", nginx.Main)},

@@ -111,10 +111,10 @@ func (p *Parser) readJSON(r *record.Record) {
 	p.json.Read(r)
 	p.format = p.json.Format()
 	if r.Reason == record.None && len(r.Method) == 0 && len(r.URL) == 0 && r.Status < 0 {
-		r.Fail(record.UnknownFormat, 0) // a log of something else
+		r.Fail(record.UnknownFormat, -1) // a log of something else
 	}
 	if r.Reason == record.NoTime {
-		r.Fail(record.UnknownFormat, 0)
+		r.Fail(record.UnknownFormat, -1)
 	}
 }
 

@@ -113,7 +113,7 @@ func (p *Parser) readCLF(r *record.Record) {
 	line := r.Line
 	i := timeAt(line)
 	if i < 2 || line[i-1] != ' ' {
-		r.Fail(record.UnknownFormat, 0)
+		r.Fail(record.UnknownFormat, -1)
 		return
 	}
 	p.escaped = bytes.IndexByte(line, '\\') >= 0
@@ -122,9 +122,13 @@ func (p *Parser) readCLF(r *record.Record) {
 		r.Fail(record.Truncated, len(line))
 		return
 	}
+	c.at = i + 27
 	p.take(r, &c, &opTime, line[i+1:i+27])
-	c.at = i + 28
+	if c.reason == record.None {
+		c.at++
+	}
 	if c.reason == record.None && c.sees(` `) && !c.sees(` "`) {
+		reread(r)
 		p.apisix.Read(r) // has the host there
 		p.format = p.apisix.Format()
 		return

@@ -53,7 +53,7 @@ const maxAddresses = 32
 func (p *Parser) addresses(r *record.Record, front []byte) (vhost []byte) {
 	if i := bytes.IndexByte(front, ' '); i > 0 && front[i-1] != ',' && front[0] != '"' {
 		vhost, front = front[:i:i], front[i+1:]
-		p.reader.Take(r, &opVHost, vhost)
+		p.reader.Take(r, &opVHost, withoutPort(vhost))
 	}
 	for n := 0; len(front) > 0 && n < maxAddresses; n++ {
 		i := bytes.IndexByte(front, ' ')
@@ -72,6 +72,20 @@ func (p *Parser) addresses(r *record.Record, front []byte) (vhost []byte) {
 		front = front[min(i+1, len(front)):]
 	}
 	return vhost
+}
+
+// withoutPort takes `:443` off host.
+func withoutPort(host []byte) []byte {
+	i := bytes.LastIndexByte(host, ':')
+	if i <= 0 || len(host)-i > len(":65535") {
+		return host
+	}
+	for _, c := range host[i+1:] {
+		if c < '0' || c > '9' {
+			return host
+		}
+	}
+	return host[:i:i]
 }
 
 // isPublic reports whether a is an address of the public internet: not private, loopback, link-local or shared (RFC 1918, 4193,

@@ -47,7 +47,7 @@ func (p *Parser) tail(r *record.Record, c *cursor, vhost []byte) {
 	switch {
 	case c.at == len(c.line):
 		if bytes.IndexByte(vhost, ':') > 0 { // Debian's, with %O
-			r.ResponseBytes, r.ResponseBodyBytes = r.ResponseBodyBytes, record.Absent
+			r.ResponseBytes, r.ResponseBodyBytes, r.Kind = r.ResponseBodyBytes, record.Absent, "apache"
 		}
 	case c.sees(` kong_request_id: "`):
 		c.at += len(` kong_request_id: "`)

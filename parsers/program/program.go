@@ -137,7 +137,7 @@ func (p *Parser) Read(r *record.Record) {
 		return
 	}
 	if r.TimeNanos == 0 {
-		r.Fail(record.NoTime, 0)
+		r.Fail(record.NoTime, -1)
 		return
 	}
 	r.Kind = prog.Kind
