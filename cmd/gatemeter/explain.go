@@ -86,24 +86,19 @@ func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) 
 			if r.Reason != record.None {
 				e.Record, e.Error = json.RawMessage("null"), &explanationFail{r.Reason.String(), r.Column}
 			} else {
-				complete(r)
+				if len(r.Route) == 0 && len(r.Path) > 0 {
+					r.Route = (&route.Templater{}).Append(nil, r.Path)
+				}
 				e.Record = ecs.Append(nil, r, &ecs.Options{Original: ecs.OriginalNever})
+				if len(r.Service) == 0 {
+					r.Service = []byte("SOURCE") // in a pipeline, the name of the source
+				}
 				e.Series = pipeline.SeriesOf(r, defaultRollups())
 			}
 		}
 		if err := encoder.Encode(e); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
-	}
-}
-
-// complete does what the pipeline does to a record before it is counted.
-func complete(r *record.Record) {
-	if len(r.Service) == 0 {
-		r.Service = []byte("SOURCE")
-	}
-	if len(r.Route) == 0 && len(r.Path) > 0 {
-		r.Route = (&route.Templater{}).Append(nil, r.Path)
 	}
 }
 
