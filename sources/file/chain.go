@@ -15,9 +15,10 @@ type file struct {
 	found  time.Time
 	c      *content // nil: not open
 	base   int64    // logical offset of its first byte; known once begun
+	from   int64    // position at which its segment begins
 	begun  bool     // base, head and tail are set
 	sent   bool     // lines of it have been sent, by this run or by one before: it is a segment
-	known  bool     // a finished segment of the run before, replayed up to end
+	known  bool     // a finished segment of the run before, replayed up to end; its place is in partition.done
 	end    int64    // position at which a replay ends; -1: none
 	pos    int64    // of the next line, in the decompressed content
 	at     int64    // of the next byte to read: pos, but inside a line that is too long
@@ -26,7 +27,7 @@ type file struct {
 	saved  *segment // what the run before knew of it
 	readTo int64    // how far the run before had read in it; 0: no run has
 
-	lost     bool // saved, and not found again: what is left up to end is given up
+	lost     bool // saved, and not found again: what is left of it is given up when the log goes on
 	replaced bool // its inode has other content now
 	settled  bool // nobody writes to it any more
 	checked  bool // nothing came between the file before and this one
@@ -43,23 +44,46 @@ type file struct {
 
 // headPrint and tailPrint return the fingerprints by which the content can be found again.
 func (f *file) headPrint() print {
-	if !f.begun && f.saved != nil {
+	switch {
+	case f.begun:
+		return printOf(f.head, int64(len(f.head)))
+	case f.saved != nil:
 		return f.saved.Head
 	}
-	return printOf(f.head, int64(len(f.head)))
+	return f.printNow(headSize, func(size int64) int64 { return min(headSize, size) })
 }
 
 func (f *file) tailPrint() print {
-	if !f.begun && f.saved != nil {
+	switch {
+	case f.begun:
+		return printOf(f.tail, f.at)
+	case f.saved != nil:
 		return f.saved.Tail
 	}
-	return printOf(f.tail, f.at)
+	return f.printNow(tailSize, func(size int64) int64 { return size })
+}
+
+// printNow returns the fingerprint of the n bytes before the position that end says, of a file that waits for its turn.
+func (f *file) printNow(n int64, end func(size int64) int64) print {
+	if f.c == nil || f.codec != plain {
+		return print{}
+	}
+	i, err := statFile(f.c.f)
+	if err != nil {
+		return print{}
+	}
+	at := end(i.size)
+	b := make([]byte, min(n, at))
+	if m, _ := f.c.readAt(b, at-int64(len(b))); m < len(b) {
+		return print{}
+	}
+	return printOf(b, at)
 }
 
 // segment returns f's place in the log, to be saved.
 func (f *file) segment(end int64) segment {
 	g := segment{
-		Base: f.base, End: end, Path: f.path, Codec: f.codec, fileID: f.fileID, Mtime: f.mtime,
+		Base: f.base, From: f.from, End: end, Path: f.path, Codec: f.codec, fileID: f.fileID, Mtime: f.mtime,
 		Head: f.headPrint(), Tail: f.tailPrint(),
 	}
 	if f.skipping {

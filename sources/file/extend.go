@@ -1,6 +1,10 @@
 package file
 
-import "slices"
+import (
+	"errors"
+	"io/fs"
+	"slices"
+)
 
 // maxAhead bounds the files a partition holds open ahead of the one it reads.
 const maxAhead = 64
@@ -44,6 +48,11 @@ type fruitless struct {
 
 // appendNewer is extend for a look that is to be judged.
 func (p *partition) appendNewer(newest *file, files []entry) bool {
+	if newest != nil && newest.c != nil { // opened ahead of its turn, and changed since
+		if i, err := statFile(newest.c.f); err == nil {
+			newest.info = keepBirth(i, newest.info)
+		}
+	}
 	from, candidates := 0, files
 	switch {
 	case newest == nil:
@@ -61,6 +70,11 @@ func (p *partition) appendNewer(newest *file, files []entry) bool {
 			return false
 		}
 		if i := p.copyOf(newest, unknown); i >= 0 {
+			if newest.lost && !newest.known { // found late
+				newest.entry, newest.lost = unknown[i], false
+				p.src.claim(&unknown[i], p)
+				return true
+			}
 			if unknown[i].isLive() { // an editor's work: the live file again, under another inode
 				return p.moveTo(newest, unknown[i], false)
 			}
@@ -74,12 +88,18 @@ func (p *partition) appendNewer(newest *file, files []entry) bool {
 	if p.src.moved {
 		return false
 	}
+	grown := false
 	for _, f := range newer {
 		p.chain = append(p.chain, f)
 		p.src.claim(&f.entry, p)
-		p.openAhead(f)
+		if !p.openAhead(f) { // renamed since: another look finds it, and those after it
+			p.chain = p.chain[:len(p.chain)-1]
+			p.src.moved = true
+			break
+		}
+		grown = true
 	}
-	return len(newer) > 0
+	return grown
 }
 
 // unread returns those of files that are in no chain and no copies: neither of what was read, nor of what the live file has
@@ -123,11 +143,25 @@ func (p *partition) missed(f *file) bool {
 	})
 }
 
-// openAhead opens f before its turn, if there are not too many open: what is open can be renamed, compressed and deleted.
-func (p *partition) openAhead(f *file) {
+// openAhead opens f, the chain's last, before its turn, if there are not too many open: what is open can be renamed,
+// compressed and deleted. Of others it notes how to find them again. It reports false when f is not at its path any more;
+// what else is wrong is said when it is its turn.
+func (p *partition) openAhead(f *file) bool {
 	if len(p.chain) <= maxAhead && p.src.opened < maxOpen/2 {
-		_ = p.tryOpen(f) // its turn says what is wrong
+		err := p.tryOpen(f)
+		return !errors.Is(err, errMoved) && !errors.Is(err, fs.ErrNotExist)
 	}
+	if f.saved != nil || f.codec != plain {
+		return true
+	}
+	c, err := p.src.openEntry(&f.entry)
+	if err != nil {
+		return !errors.Is(err, errMoved) && !errors.Is(err, fs.ErrNotExist)
+	}
+	f.c = c
+	f.saved = &segment{Head: f.headPrint(), Tail: f.tailPrint()}
+	p.src.shut(f)
+	return true
 }
 
 func ids(files []entry) []fileID {

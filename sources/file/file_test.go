@@ -106,9 +106,9 @@ func TestLongLines(t *testing.T) {
 	}
 	f("a\n"+long(64<<10)+"\nb\n", 0, "a", long(64<<10), "b")
 	f("a\n"+long(64<<10+1)+"\nb\n", 1, "a", "b")
-	f(long(10<<20)+"\nb\n", 1, "b")
-	f("a\n"+long(10<<20)+"\nb\n"+long(300<<10)+"\n"+long(300<<10)+"\nc", 3, "a", "b", "c")
-	f("a\n"+long(10<<20), 1, "a")
+	f(long(2<<20)+"\nb\n", 1, "b")
+	f("a\n"+long(2<<20)+"\nb\n"+long(300<<10)+"\n"+long(300<<10)+"\nc", 3, "a", "b", "c")
+	f("a\n"+long(2<<20), 1, "a")
 	f(long(256<<10-1)+"\nb\n", 1, "b")
 	f(long(256<<10)+"\nb\n", 1, "b")
 	f(long(256<<10+1)+"\nb\n", 1, "b")

@@ -335,8 +335,8 @@ func (p *partition) truncated(f *file) bool {
 		p.stats.Rotations++
 		return true
 	}
-	if max(f.end, f.readTo) > f.pos {
-		p.giveUp(f, "a log file changed below what had been read of it")
+	if f.sent && f.saved != nil && (!f.begun || max(f.end, f.readTo) > f.pos) {
+		p.giveUp(f, "a log file was cut below what had been read of it")
 		return true
 	}
 	if unread > 0 {
@@ -350,14 +350,25 @@ func (p *partition) truncated(f *file) bool {
 
 // skipLost covers the offsets of a segment that is not to be found.
 func (p *partition) skipLost(ctx context.Context, out chan<- *batch.Batch, f *file) bool {
-	// One line stands for all of them: a batch that covers offsets has lines or an oversize one.
-	b := &batch.Batch{First: p.next, Next: f.base + f.end, Oversize: 1}
-	if b.Next > b.First && !p.send(ctx, out, b, nil) {
-		return false
+	if !f.known && len(p.chain) == 1 && !p.follow() {
+		return p.rest(ctx, out) // it may be found yet: a file system that is mounted late
+	}
+	if !f.lost {
+		return true
+	}
+	end := f.base + f.end
+	if !f.known {
+		end = max(f.base+f.readTo, p.next) + hole
+		g := f.segment(end)
+		g.Lost = true
+		p.done = append(p.done, finish(g))
+		p.stateDue = true
 	}
 	p.src.shut(f)
 	p.last, p.chain, p.fruitless = f, p.chain[1:], fruitless{}
-	return true
+	// One line stands for all of them: a batch that covers offsets has lines or an oversize one.
+	b := &batch.Batch{First: p.next, Next: end, Oversize: 1}
+	return b.Next <= b.First || p.send(ctx, out, b, nil)
 }
 
 // lose counts bytes that nobody will read, and says so.
@@ -398,7 +409,7 @@ func (p *partition) open(f *file) bool {
 	vanished = errors.Is(err, fs.ErrNotExist) || errors.Is(err, errMoved)
 	p.fail("open", f.path, err)
 	switch {
-	case vanished && max(f.end, f.readTo) > f.pos:
+	case vanished && f.sent && f.saved != nil && (!f.begun || max(f.end, f.readTo) > f.pos):
 		p.giveUp(f, "a log file vanished before it was read again")
 		p.blocked = false
 		return false
@@ -418,15 +429,11 @@ func (p *partition) drop(f *file) {
 	p.finish(f)
 }
 
-// giveUp marks f, of which the run before had read more than there is now, as lost as far as that: the offsets stay taken.
+// giveUp marks f, which the run before had read, as lost: the offsets stay taken.
 func (p *partition) giveUp(f *file, what string) {
-	f.lost, f.end = true, max(f.end, f.readTo)
-	if !f.known {
-		f.known = true
-		p.done = append(p.done, finish(f.segment(f.base+f.end)))
-		p.stateDue = true
-	}
-	p.lose(f, max(0, f.end-f.pos), what)
+	p.src.shut(f)
+	f.lost, p.fruitless = true, fruitless{}
+	p.lose(f, max(0, max(f.end, f.readTo)-f.pos), what)
 }
 
 // begin gives f its place in the log.

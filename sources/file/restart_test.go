@@ -166,9 +166,16 @@ func TestLostSegment(t *testing.T) {
 	k = begin(t, s, saved, fresh)
 	await(t, "the new log", func() bool { return fresh.count("") == 1 })
 	k.stop()
-	if got := fresh.row(""); got.offsets[0] != saved[0].Read || got.id != saved[0].ID {
-		t.Errorf("new log begins at %d as %s, want %d as %s", got.offsets[0], got.id, saved[0].Read, saved[0].ID)
+	if got := fresh.row(""); got.offsets[0] != saved[0].Read+hole || got.id != saved[0].ID {
+		t.Errorf("new log begins at %d as %s, want %d as %s", got.offsets[0], got.id, saved[0].Read+hole, saved[0].ID)
 	}
+
+	// What follows is found again.
+	saved = fresh.cursors()
+	fresh.again(saved)
+	appendTo(t, path, "more\n")
+	begin(t, s, saved, fresh)
+	await(t, "more", func() bool { return fresh.count("") == 2 })
 }
 
 // TestPositionOfAnUnmountedLog: a log that is not there at a start keeps its position.
@@ -201,6 +208,79 @@ func TestPositionOfAnUnmountedLog(t *testing.T) {
 	begin(t, s, saved, r)
 	await(t, "the rest", func() bool { return r.count("") >= 110 })
 	expectNumbered(t, r.lines(""), 110)
+}
+
+// TestMountedLate: a log that appears after the start goes on where it was.
+func TestMountedLate(t *testing.T) {
+	folder := t.TempDir()
+	var log logBuffer
+	s := settings(folder, &log, "logs/access.log")
+	path := filepath.Join(folder, "logs", "access.log")
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, numbered(0, 100))
+	r := newRows(t)
+	k := begin(t, s, nil, r)
+	await(t, "the lines", func() bool { return r.count("") == 100 })
+	k.stop()
+	saved := r.cursors()
+	rename(t, filepath.Dir(path), filepath.Join(folder, "away"))
+	r.again(saved)
+	begin(t, s, saved, r)
+	await(t, "nothing more", func() bool { return r.row("").caughtUp })
+	appendTo(t, filepath.Join(folder, "away", "access.log"), numbered(100, 110))
+	rename(t, filepath.Join(folder, "away"), filepath.Dir(path))
+	await(t, "the rest", func() bool { return r.count("") >= 110 })
+	expectNumbered(t, r.lines(""), 110)
+	if w := r.row(""); w.oversize != 0 {
+		t.Errorf("%d stand-ins for something lost", w.oversize)
+	}
+}
+
+// TestShorterAfterACrash: a loss of power takes the end of the log, which had been read; what is there is not read twice.
+func TestShorterAfterACrash(t *testing.T) {
+	folder := t.TempDir()
+	var log logBuffer
+	s := settings(folder, &log, "access.log")
+	path := filepath.Join(folder, "access.log")
+	write(t, path, numbered(0, 1000))
+	r := newRows(t)
+	k := begin(t, s, nil, r)
+	await(t, "the lines", func() bool { return r.count("") == 1000 })
+	k.stop()
+	saved := r.cursors()
+	read := saved[0].Read
+	short := int64(len(numbered(0, 700))) + 5
+	for _, replay := range []int64{read, int64(len(numbered(0, 600)))} {
+		if err := os.Truncate(path, short); err != nil {
+			t.Fatal(err)
+		}
+		saved[0].Replay = replay
+		again := newRows(t)
+		k = begin(t, s, saved, again)
+		appendTo(t, path, "glued\nnew\n")
+		await(t, "the new line", func() bool { l := again.lines(""); return len(l) > 0 && l[len(l)-1] == "new" })
+		k.stop()
+		w := again.row("")
+		want := 2
+		if replay < read {
+			want += 100
+		}
+		if n := len(w.lines); n != want || w.oversize != 1 || w.lines[n-2] != numbered(700, 701)[:5]+"glued" || w.offsets[n-2] != read+hole {
+			t.Errorf("%d lines and %d stand-ins, %q at %d; want %d, at %d", n, w.oversize, w.lines[n-2:], w.offsets[n-2], want, read+hole)
+		}
+		if log.count("shorter than what had been read") == 0 {
+			t.Errorf("logged:\n%s", log.String())
+		}
+		// And the run after that goes on as ever.
+		next := again.cursors()
+		again.again(next)
+		appendTo(t, path, "newer\n")
+		k = begin(t, s, next, again)
+		await(t, "the newer line", func() bool { return again.count("") == want+1 })
+		k.stop()
+	}
 }
 
 func TestUnusableState(t *testing.T) {

@@ -75,7 +75,7 @@ func (s *Source) resume(p *partition, c *cursor.Partition, files []entry) {
 		return
 	}
 	p.pub.ID = c.ID
-	start := max(c.Start(), segments[0].Base)
+	start := max(c.Start(), segments[0].Base+segments[0].From)
 	first := len(segments) - 1
 	for i := range segments {
 		if segments[i].read() > start {
@@ -95,12 +95,16 @@ func (s *Source) resume(p *partition, c *cursor.Partition, files []entry) {
 		s.resumeSegment(p, &segments[i], c, files, start)
 	}
 	// What is lost at the beginning is not covered by a batch: reading begins after it.
-	for len(p.chain) > 0 && p.chain[0].lost {
+	for len(p.chain) > 0 && p.chain[0].lost && p.chain[0].known {
 		p.last, p.chain = p.chain[0], p.chain[1:]
 		p.next = max(p.next, p.last.base+p.last.end)
 	}
 	if len(p.chain) > 0 {
-		p.next = p.chain[0].base + p.chain[0].pos
+		f := p.chain[0]
+		if f.lost {
+			f.pos = max(f.pos, f.readTo)
+		}
+		p.next = f.base + f.pos
 	}
 	p.stateAt, p.stateDue = p.next, false
 	p.extend(files)
@@ -110,13 +114,17 @@ func (s *Source) resume(p *partition, c *cursor.Partition, files []entry) {
 func (s *Source) resumeSegment(p *partition, g *segment, c *cursor.Partition, files []entry, start int64) {
 	f := &file{
 		entry: entry{path: g.Path, plain: g.Path, codec: g.Codec, live: p.pub.Name, info: info{fileID: g.fileID, mtime: g.Mtime}},
-		found: s.set.Now(), base: g.Base, sent: true, end: -1, saved: g, pos: max(start, g.Base) - g.Base,
+		found: s.set.Now(), base: g.Base, from: g.From, sent: true, end: -1, saved: g, pos: max(start, g.Base+g.From) - g.Base,
 	}
 	f.readTo = max(g.read(), min(c.Read, math.MaxInt64>>1)) - g.Base
 	if g.End != 0 {
 		f.known, f.end, f.readTo = true, g.End-g.Base, 0
 	}
 	p.chain = append(p.chain, f)
+	if g.Lost {
+		f.lost = true
+		return
+	}
 	s.moved = false
 	i := s.find(g, files)
 	if i >= 0 {
@@ -137,7 +145,40 @@ func (s *Source) resumeSegment(p *partition, g *segment, c *cursor.Partition, fi
 		f.lost = true // nothing of it is needed
 		return
 	}
+	if i := s.findShorter(g, files); i >= 0 && !f.known {
+		p.resumeShorter(f, files[i])
+		return
+	}
 	p.giveUp(f, "a log file that was being read is not to be found; what had not been read of it is lost")
+}
+
+// findShorter returns which of files is the segment g, but shorter than what had been read of it: a crash of the machine took
+// what was not on disk yet. -1: none is.
+func (s *Source) findShorter(g *segment, files []entry) int {
+	return slices.IndexFunc(files, func(e entry) bool {
+		sure := e.Birth != 0 && e.Birth == g.Birth || g.Head.N == headSize
+		return sure && e.same(g.fileID) && e.codec == plain && e.size < g.Tail.At && s.holds(&e, g.Head, g.Head)
+	})
+}
+
+// resumeShorter goes on with f, the chain's last, in its file e, which lost its end: what is there is replayed, what is gone is
+// passed over, and what is written from now on follows.
+func (p *partition) resumeShorter(f *file, e entry) {
+	cut := p.src.lineBefore(&e)
+	p.src.claim(&e, p)
+	p.chain = p.chain[:len(p.chain)-1]
+	if f.pos < cut {
+		p.chain = append(p.chain, &file{
+			entry: e, found: f.found, base: f.base, from: f.from, sent: true, known: true, pos: f.pos, end: cut,
+			saved: &segment{Head: f.saved.Head, Tail: f.saved.Head},
+		})
+		f.pos = cut
+	}
+	p.chain = append(p.chain, f, &file{
+		entry: e, found: f.found, base: f.base + f.readTo + hole - cut, from: cut, sent: true, pos: cut, end: -1,
+		saved: &segment{Head: f.saved.Head, Tail: f.saved.Head},
+	})
+	p.giveUp(f, "a log file is shorter than what had been read of it, as after a crash of the machine; reading goes on at its end")
 }
 
 // forget takes p off the list again.

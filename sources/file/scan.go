@@ -85,19 +85,20 @@ func (s *scanner) matches(path string) bool {
 }
 
 // all looks at all folders. known tells live paths that exist as partitions, whether or not there is a file now.
-func (s *scanner) all(known func(live string) bool) look { return s.look(s.folders(), known) }
+func (s *scanner) all(known func(live string) bool) look { return s.look(s.folders(), "", known) }
 
 // log looks at the files of the log at live.
 func (s *scanner) log(live string, known func(live string) bool) []entry {
-	return s.look([]string{filepath.Dir(live)}, known)[live]
+	return s.look([]string{filepath.Dir(live)}, live, known)[live]
 }
 
-// look looks at folders until two looks in a row agree: one that rotation ran through can show a file twice or not at all.
-func (s *scanner) look(folders []string, known func(live string) bool) look {
+// look looks at folders, for the log at only or, when that is empty, for all, until two looks in a row agree: one that rotation
+// ran through can show a file twice or not at all.
+func (s *scanner) look(folders []string, only string, known func(live string) bool) look {
 	once := func() look {
 		l := look{}
 		for _, folder := range folders {
-			s.folder(folder, known, l)
+			s.folder(folder, only, known, l)
 		}
 		return l
 	}
@@ -114,8 +115,8 @@ func (s *scanner) look(folders []string, known func(live string) bool) look {
 	return before
 }
 
-// folder adds the logs of one folder to l.
-func (s *scanner) folder(folder string, known func(live string) bool, l look) {
+// folder adds the logs of one folder, or the one at only, to l.
+func (s *scanner) folder(folder, only string, known func(live string) bool, l look) {
 	list, err := os.ReadDir(folder)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -148,7 +149,7 @@ func (s *scanner) folder(folder string, known func(live string) bool, l look) {
 				break
 			}
 		}
-		if !e.matched && e.live == e.path {
+		if !e.matched && e.live == e.path || only != "" && e.live != only {
 			continue
 		}
 		e.info, err = statPath(e.path)

@@ -28,15 +28,21 @@ func printOf(b []byte, at int64) print {
 
 // segment is a physical file's place in its log, as it is saved.
 type segment struct {
-	Base  int64  `json:"base"`          // logical offset of the first byte of the file's content
-	End   int64  `json:"end,omitempty"` // logical offset after the last line; 0 while it is read
-	Path  string `json:"path"`          // where it was last seen
+	Base  int64  `json:"base"`           // logical offset of the first byte of the file's content
+	From  int64  `json:"from,omitempty"` // position in the content at which the segment begins
+	End   int64  `json:"end,omitempty"`  // logical offset after the last line; 0 while it is read
+	Lost  bool   `json:"lost,omitempty"` // it was not found again, and the log goes on after it
+	Path  string `json:"path"`           // where it was last seen
 	Codec codec  `json:"codec,omitempty"`
 	fileID
 	Mtime int64 `json:"mtime"` // Unix nanoseconds
 	Head  print `json:"head"`  // of at most the first 1024 bytes, as far as they have been read
 	Tail  print `json:"tail"`  // of at most 256 bytes before the furthest position read
 }
+
+// hole is left in the offsets after a segment that was being read and is not found again. What the run before read after its
+// last cursor is not known, and may be indexed: no other line may get the id of one of those.
+const hole = 1 << 36
 
 // read returns the logical offset up to which the segment had been read when it was saved.
 func (s *segment) read() int64 { return max(s.End, s.Base+s.Tail.At) }
@@ -68,11 +74,11 @@ func parseState(b []byte) ([]segment, error) {
 		g := &s.Segments[i]
 		ok := g.Head.N >= 0 && g.Head.N <= headSize && g.Head.At == int64(g.Head.N) &&
 			g.Tail.N >= 0 && g.Tail.N <= tailSize && g.Tail.At >= int64(g.Tail.N) && g.Tail.At <= 1<<56 &&
-			g.Base >= 0 && g.Base <= 1<<56 && (g.End == 0 || g.End >= g.Base) &&
+			g.Base >= 0 && g.Base <= 1<<56 && g.From >= 0 && g.From <= 1<<56 && (g.End == 0 || g.End >= g.Base+g.From) &&
 			(g.Codec == plain || g.Codec == gz || g.Codec == zst)
 		if i > 0 {
 			before := &s.Segments[i-1]
-			ok = ok && before.End != 0 && before.End <= g.Base
+			ok = ok && before.End != 0 && before.End <= g.Base+g.From
 		}
 		if !ok {
 			return nil, fmt.Errorf("parse saved state: segment %d of %d is not valid", i+1, len(s.Segments))
