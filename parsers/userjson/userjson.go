@@ -114,6 +114,10 @@ func (p *Parser) take(r *record.Record, t *target) {
 	if v[0] == '-' && t.Field != record.NoField && t.Field.Class() != record.Text {
 		return // -1 where there is nothing
 	}
+	if t.Action == field.Request {
+		p.request(r, t, v)
+		return
+	}
 	before := r.TimeNanos
 	if t.Action.IsTime() {
 		r.TimeNanos = 0
@@ -129,10 +133,6 @@ func (p *Parser) take(r *record.Record, t *target) {
 		r.TimeNanos = before
 	case reason != record.None:
 		p.scan.Fail(reason, at)
-	case t.Action == field.Request:
-		for _, f := range requestFields {
-			p.ranks[f] = min(p.ranks[f], t.rank)
-		}
 	case t.Field != record.NoField:
 		p.ranks[t.Field] = t.rank
 	}
@@ -140,6 +140,25 @@ func (p *Parser) take(r *record.Record, t *target) {
 
 // requestFields are what a request line fills. They are not written.
 var requestFields = [...]record.Field{record.Method, record.URL, record.HTTPVersion}
+
+// request takes a request line apart. A part of it fills its field unless what is there ranks as low; a line without that
+// part leaves it.
+func (p *Parser) request(r *record.Record, t *target, line []byte) {
+	var before [len(requestFields)][]byte
+	for i, f := range requestFields {
+		if t.rank < p.ranks[f] {
+			before[i], *r.Text(f) = *r.Text(f), nil // only what is empty is filled
+		}
+	}
+	field.SplitRequest(r, line)
+	for i, f := range requestFields {
+		if to := r.Text(f); len(*to) == 0 {
+			*to = before[i]
+		} else {
+			p.ranks[f] = min(p.ranks[f], t.rank)
+		}
+	}
+}
 
 // number is Reader.Take for a number as JSON writes it.
 func (p *Parser) number(r *record.Record, t *target, v []byte) record.Reason {
@@ -166,11 +185,11 @@ func (p *Parser) number(r *record.Record, t *target, v []byte) record.Reason {
 	return field.SetNumber(r, t.Field, n)
 }
 
-// hasFraction reports whether v has a digit other than 0 behind its point.
+// hasFraction reports whether v has a digit other than 0 behind its point, or is written with a negative exponent.
 func hasFraction(v []byte) bool {
-	point := bytes.IndexByte(v, '.')
-	if point < 0 || bytes.ContainsAny(v, "eE") {
-		return false
+	if e := bytes.IndexAny(v, "eE"); e >= 0 {
+		return v[e+1] == '-'
 	}
-	return len(bytes.Trim(v[point+1:], "0")) > 0
+	point := bytes.IndexByte(v, '.')
+	return point >= 0 && len(bytes.Trim(v[point+1:], "0")) > 0
 }
