@@ -73,11 +73,11 @@ func New(spec string, o Options) (func() Parser, error) {
 	}
 	for i := range formats {
 		if formats[i].Name == trimmed {
-			make, err := formats[i].compile(fields)
+			newParser, err := formats[i].compile(fields)
 			if err != nil {
 				return nil, fmt.Errorf("format %s: %w", trimmed, err)
 			}
-			return make, nil
+			return newParser, nil
 		}
 	}
 	names := make([]string, len(formats))

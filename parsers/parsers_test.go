@@ -83,11 +83,11 @@ func TestGolden(t *testing.T) {
 					continue
 				}
 				if p == nil {
-					make, err := New(spec, o)
+					newParser, err := New(spec, o)
 					if err != nil {
 						t.Fatal(err)
 					}
-					p = make()
+					p = newParser()
 				}
 				r := one(p, line)
 				fmt.Fprintf(&out, "%s\n%s\n", line, flat(p.Format(), r))
@@ -116,11 +116,11 @@ func TestSamples(t *testing.T) {
 			t.Errorf("%+v is not a whole row of the table, or has a name twice", f)
 		}
 		names[f.Name] = true
-		make, err := New(f.Name, Options{})
+		newParser, err := New(f.Name, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := make()
+		p := newParser()
 		r := one(p, f.Sample)
 		if r.Reason != record.None {
 			t.Errorf("%s: the sample fails: %v at column %d", f.Name, r.Reason, r.Column)
@@ -191,12 +191,12 @@ func TestNew_Failure(t *testing.T) {
 func TestNew_Success(t *testing.T) {
 	f := func(spec string, o Options, line, field, want string) {
 		t.Helper()
-		make, err := New(spec, o)
+		newParser, err := New(spec, o)
 		if err != nil {
 			t.Errorf("%q: %v", spec, err)
 			return
 		}
-		r := one(make(), line)
+		r := one(newParser(), line)
 		if got := flat("", r); !strings.Contains(got, "  "+field+" "+want+"\n") {
 			t.Errorf("%q reads %q as\n%swant %s %s", spec, line, got, field, want)
 		}
@@ -270,11 +270,11 @@ func TestAllocatesNothing(t *testing.T) {
 	all := lines(t)
 	recs := make([]record.Record, 64)
 	for spec, o := range specs() {
-		make, err := New(spec, o)
+		newParser, err := New(spec, o)
 		if err != nil {
 			t.Fatal(spec, err)
 		}
-		p := make()
+		p := newParser()
 		data := copies(all)
 		if n := testing.AllocsPerRun(5, func() {
 			p.Reset(nil)
@@ -335,11 +335,11 @@ func FuzzAll(f *testing.F) {
 	}
 	var all []parser
 	for _, spec := range slices.Sorted(maps.Keys(specs())) {
-		make, err := New(spec, specs()[spec])
+		newParser, err := New(spec, specs()[spec])
 		if err != nil {
 			f.Fatal(err)
 		}
-		all = append(all, parser{spec, make(), make()})
+		all = append(all, parser{spec, newParser(), newParser()})
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
 		if len(line) == 0 {

@@ -10,11 +10,11 @@ import (
 func BenchmarkParse(b *testing.B) {
 	f := func(name, format, line string) {
 		b.Run(name, func(b *testing.B) {
-			make, err := New(format, Options{})
+			newParser, err := New(format, Options{})
 			if err != nil {
 				b.Fatal(err)
 			}
-			p := make()
+			p := newParser()
 			recs := [1]record.Record{}
 			b.SetBytes(int64(len(line)))
 			b.ReportAllocs()

@@ -59,7 +59,7 @@ func (c *cursor) sees(literal string) bool {
 	return len(c.line)-c.at >= len(literal) && string(c.line[c.at:c.at+len(literal)]) == literal
 }
 
-// word reads up to the next space, or to the line's end.
+// word reads up to the next space, or to the line's end. It may be empty.
 func (c *cursor) word() []byte {
 	start := c.at
 	if n := bytes.IndexByte(c.line[start:], ' '); n >= 0 {
@@ -140,7 +140,11 @@ func (p *Parser) readCLF(r *record.Record) {
 		p.take(r, &c, &opStatus, c.word())
 	}
 	if c.reason == record.None && c.expect(" ") {
-		p.take(r, &c, &opBodyBytes, c.word())
+		if size := c.word(); len(size) > 0 {
+			p.take(r, &c, &opBodyBytes, size)
+		} else {
+			c.fail(record.Truncated, c.at)
+		}
 	}
 	if c.reason == record.None {
 		p.format, r.Kind = "common", "clf"
