@@ -1,0 +1,73 @@
+package parsers
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gatemeter/gatemeter/pipeline/record"
+)
+
+// TestDocs runs the examples of docs/formats: the lines of ```log FORMAT blocks are read as that format, the formats in YAML
+// compile with their fields, and every format of the table is on the first page.
+func TestDocs(t *testing.T) {
+	pages, err := filepath.Glob("../docs/formats/*.md")
+	if err != nil || len(pages) < 6 {
+		t.Fatal(pages, err)
+	}
+	block := regexp.MustCompile("(?s)```(log|yaml) ?([a-z_]*)\n(.*?)```")
+	logs, formatStrings := 0, 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Base(page) == "README.md" {
+			for _, f := range Formats() {
+				if !strings.Contains(string(text), "`"+f.Name+"`") {
+					t.Errorf("%s does not name the format %s", page, f.Name)
+				}
+			}
+		}
+		for _, m := range block.FindAllStringSubmatch(string(text), -1) {
+			if m[1] == "yaml" {
+				formatStrings += yamlFormat(t, page, m[3])
+				continue
+			}
+			newParser, err := New(m[2], Options{})
+			if err != nil {
+				t.Errorf("%s: %v", page, err)
+				continue
+			}
+			for line := range strings.SplitSeq(strings.TrimSuffix(m[3], "\n"), "\n") {
+				logs++
+				if r := one(newParser(), line); r.Reason != record.None {
+					t.Errorf("%s: %s: %v at column %d: %s", page, m[2], r.Reason, r.Column, line)
+				}
+			}
+		}
+	}
+	if logs < 10 || formatStrings < 2 {
+		t.Errorf("only %d lines and %d format strings in the docs", logs, formatStrings)
+	}
+}
+
+// yamlFormat compiles the `format: '…'` of a config with its `fields: {…}`, and returns how many there were.
+func yamlFormat(t *testing.T, page, yaml string) int {
+	t.Helper()
+	format := regexp.MustCompile(`(?m)^ *format: '(.*)'$`).FindStringSubmatch(yaml)
+	if format == nil {
+		return 0
+	}
+	o := Options{Fields: map[string]string{}}
+	fields := regexp.MustCompile(`fields: \{"?([^":]*)"?: ([a-z_.:]+)\}`).FindStringSubmatch(yaml)
+	if fields != nil {
+		o.Fields[fields[1]] = fields[2]
+	}
+	if _, err := New(format[1], o); err != nil {
+		t.Errorf("%s: %v", page, err)
+	}
+	return 1
+}
