@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -180,7 +182,20 @@ func countLines(t *testing.T, names ...string) int {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if strings.HasSuffix(name, ".gz") {
+			b = unzipped(b)
+		}
 		n += bytes.Count(b, []byte("\n"))
 	}
 	return n
+}
+
+// unzipped returns what is in a gzip file, as far as it has been written.
+func unzipped(b []byte) []byte {
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil
+	}
+	content, _ := io.ReadAll(z)
+	return content
 }

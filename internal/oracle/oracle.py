@@ -137,7 +137,7 @@ def path_of(target):
     whole_url = re.match(r"[^/]{1,13}://[^/]*", target)
     if whole_url:
         target = target[whole_url.end():]
-    return target.split("?", 1)[0] or None
+    return target.split("?", 1)[0] or "/"
 
 
 def identity_of(partition):

@@ -5,7 +5,9 @@ import re
 
 def template(path, patterns):
     """The route of a path (a str, or None for a record without one)."""
-    path = re.split(r"[?#]", path or "/", maxsplit=1)[0]
+    if path is None:
+        return "_none"
+    path = re.split(r"[?#]", path, maxsplit=1)[0]
     whole_url = re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*(/.*)?", path, re.DOTALL)
     if whole_url:
         path = whole_url[1] or "/"

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -64,4 +65,27 @@ func (n *Nginx) Rotate(name, directives string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		n.t.Fatalf("logrotate %s: %v\n%s", name, err, out)
 	}
+	// The signal is not waited for by logrotate. A second rotation that came before nginx has opened its logs anew would
+	// compress, and remove, a file that is still written to.
+	Await(n.t, time.Minute, func() error { return n.hasLeft(path + ".1") })
+}
+
+// hasLeft says which of nginx's processes still has the file at path open, nil when none has.
+func (n *Nginx) hasLeft(path string) error {
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", n.PID()))
+	if err != nil {
+		return err
+	}
+	for _, pid := range append(strings.Fields(string(children)), strconv.Itoa(n.PID())) {
+		fds, err := filepath.Glob("/proc/" + pid + "/fd/*")
+		if err != nil {
+			return err
+		}
+		for _, fd := range fds {
+			if to, err := os.Readlink(fd); err == nil && to == path {
+				return fmt.Errorf("nginx process %s still writes to %s", pid, path)
+			}
+		}
+	}
+	return nil
 }

@@ -59,7 +59,7 @@ func TestQuantileIsWithinBound(t *testing.T) {
 		}
 		slices.Sort(values)
 		for _, q := range []float64{0.001, 0.5, 0.9, 0.95, 0.99, 0.999, 1} {
-			exact := float64(values[max(int(math.Ceil(q*float64(n))), 1)-1]) / 1e9
+			exact := float64(values[max((int(math.Round(q*1000))*n+999)/1000, 1)-1]) / 1e9 // the rank in whole numbers
 			got := h.Quantile(q)
 			if math.Abs(got-exact) > 0.011*exact {
 				t.Fatalf("round %d: quantile %v of %d values is %v, exactly %v", round, q, n, got, exact)
@@ -68,6 +68,18 @@ func TestQuantileIsWithinBound(t *testing.T) {
 		if h.Min() != values[0] || h.Max() != values[n-1] {
 			t.Fatalf("min %d max %d, want %d and %d", h.Min(), h.Max(), values[0], values[n-1])
 		}
+	}
+}
+
+// TestQuantileAtAWholeRank: of 1000 values the 99.9th percentile is the 999th, though 99.9/100 is a little more than 0.999.
+func TestQuantileAtAWholeRank(t *testing.T) {
+	var h Histogram
+	for range 999 {
+		h.Add(1e6)
+	}
+	h.Add(1e9)
+	if got := h.Quantile(99.9 / 100); got > 0.0011 {
+		t.Errorf("99.9th percentile of 999 times 1 ms and once 1 s: %v", got)
 	}
 }
 
