@@ -72,7 +72,7 @@ class Routes(unittest.TestCase):
         f("/order-20931/a@b/v1", "/{id}/{id}/v1")
         f("http://host/a/1", "/a/{id}")
         f("host:443", "_invalid")
-        f(None, "/")
+        f(None, "_none")
         f("/a/", "/a/")
         f("/a" * 14, "/a" * 12 + "/{rest}")
         f("/x" + "y" * 300, "/x" + "y" * 198)
@@ -95,7 +95,7 @@ class Windows(unittest.TestCase):
         self.assertEqual(oracle.clean(""), "_")
 
     def test_path(self):
-        for target, want in ((None, None), ("/a?b?c", "/a"), ("?b", None), ("http://h:1/a/b?c", "/a/b"), ("http://h", None), ("*", "*"),
+        for target, want in ((None, None), ("/a?b?c", "/a"), ("?b", "/"), ("http://h:1/a/b?c", "/a/b"), ("http://h", "/"), ("*", "*"),
                              ("/a://b", "/a://b")):
             self.assertEqual(oracle.path_of(target), want)
 
