@@ -69,11 +69,10 @@ func (p *Parser) Read(r *record.Record) {
 		return
 	}
 	r.Kind = "json"
-	arena := p.scan.Arena()
-	*arena = field.Finish(r, *arena)
 }
 
-// Overlay puts what the mapping finds in r.Line over what r holds. It returns false when it has failed r.
+// Overlay puts what the mapping finds in r.Line over what r holds. It returns false when it has failed r. A URL that it puts
+// there takes the place of the path and the query of the one before.
 func (p *Parser) Overlay(r *record.Record) bool {
 	for i := range p.ranks {
 		p.ranks[i] = never
@@ -84,6 +83,16 @@ func (p *Parser) Overlay(r *record.Record) bool {
 		r.Fail(reason, at)
 		return false
 	}
+	if p.ranks[record.URL] != never {
+		if p.ranks[record.Path] == never {
+			r.Path = nil
+		}
+		if p.ranks[record.Query] == never {
+			r.Query = nil
+		}
+	}
+	arena := p.scan.Arena()
+	*arena = field.Finish(r, *arena)
 	return true
 }
 
@@ -123,10 +132,11 @@ func (p *Parser) take(r *record.Record, t *target) {
 		r.TimeNanos = 0
 	}
 	reason := record.None
-	if kind == jsonscan.Number {
-		reason = p.number(r, t, v)
-	} else {
+	if kind != jsonscan.Number {
 		reason = p.reader.Take(r, &t.Op, v)
+	}
+	if kind == jsonscan.Number || reason != record.None && kind == jsonscan.String { // "612.0"
+		reason = p.number(r, t, v)
 	}
 	switch {
 	case reason != record.None && t.rank == byHabit:
@@ -188,7 +198,7 @@ func (p *Parser) number(r *record.Record, t *target, v []byte) record.Reason {
 // hasFraction reports whether v has a digit other than 0 behind its point, or is written with a negative exponent.
 func hasFraction(v []byte) bool {
 	if e := bytes.IndexAny(v, "eE"); e >= 0 {
-		return v[e+1] == '-'
+		return bytes.IndexByte(v[e:], '-') == 1
 	}
 	point := bytes.IndexByte(v, '.')
 	return point >= 0 && len(bytes.Trim(v[point+1:], "0")) > 0

@@ -130,6 +130,13 @@ func TestFields(t *testing.T) {
 	f("a.b", "service.name", `["x","y"]`, `"x"`)
 	f("code", "http.response.status_code", `200.0`, `200`)
 	f("code", "http.response.status_code", `"502, 200"`, `200`)
+	f("code", "http.response.status_code", `"200.0"`, `200`)
+	f("code", "http.response.status_code", `"2e2"`, `200`)
+	f("code", "http.response.status_code", `"2e"`, "error bad_number")
+	f("took", "event.duration", `"2e"`, "error bad_number")
+	f("took", "event.duration", `"2e7"`, `20000000`)
+	f("when", "@timestamp", `"1.7600973360435e9"`, `2025-10-10T11:55:36.0435Z`)
+	f("when", "@timestamp", `"whenever"`, "error bad_time")
 	f("took", "event.duration", `43000000`, `43000000`)
 	f("took", "event.duration:ns", `4.3e7`, `43000000`)
 	f("took", "event.duration:us", `43.5`, `43500`)
@@ -206,6 +213,36 @@ func TestFirstWins(t *testing.T) {
 	if want := flat(one(p, `{"msec":1.5,"status":200,"host":"a"}`)); got != want {
 		t.Errorf("read as\n%swant\n%s", got, want)
 	}
+}
+
+// TestOverlay puts fields of the config over a record that another parser has made.
+func TestOverlay(t *testing.T) {
+	f := func(line, want string) {
+		t.Helper()
+		fields := map[string]field.Op{}
+		for path, place := range map[string]string{"real_uri": "url.original", "tenant": "service.name", "at": "@timestamp", "took": "event.duration:ms"} {
+			op, err := field.ParsePlace(place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fields[path] = op
+		}
+		r := &record.Record{}
+		r.Reset()
+		r.Line, r.Kind, r.TimeNanos = []byte(line), "kong", 1e9
+		r.URL, r.Path, r.Query, r.Service = []byte("/a?b"), []byte("/a"), []byte("b"), []byte("s")
+		New(OnlyMapping(fields)).Overlay(r)
+		if got := flat(r); got != want {
+			t.Errorf("%s over the record gives\n%swant\n%s", line, got, want)
+		}
+	}
+	const head = "  kind kong\n  @timestamp 1970-01-01T00:00:01Z\n"
+	f(`{"status":200}`, head+"  url.original \"/a?b\"\n  url.path \"/a\"\n  url.query \"b\"\n  service.name \"s\"\n")
+	f(`{"tenant":"t"}`, head+"  url.original \"/a?b\"\n  url.path \"/a\"\n  url.query \"b\"\n  service.name \"t\"\n")
+	f(`{"real_uri":"/x?y"}`, head+"  url.original \"/x?y\"\n  url.path \"/x\"\n  url.query \"y\"\n  service.name \"s\"\n")
+	f(`{"real_uri":"/x"}`, head+"  url.original \"/x\"\n  url.path \"/x\"\n  service.name \"s\"\n")
+	f(`{"real_uri":null,"at":2.5}`, strings.Replace(head, "01Z", "02.5Z", 1)+"  url.original \"/a?b\"\n  url.path \"/a\"\n  url.query \"b\"\n  service.name \"s\"\n")
+	f(`{"took":"soon"}`, "  error bad_number at column 9\n")
 }
 
 // TestHostile reads lines as long as a source lets through, made to be expensive.
