@@ -92,7 +92,7 @@ func (p *partition) appendNewer(newest *file, files []entry) bool {
 	for _, f := range newer {
 		p.chain = append(p.chain, f)
 		p.src.claim(&f.entry, p)
-		if !p.openAhead(f) { // renamed since: another look finds it, and those after it
+		if !p.openAhead(len(p.chain) - 1) { // renamed since: another look finds it, and those after it
 			p.chain = p.chain[:len(p.chain)-1]
 			p.src.moved = true
 			break
@@ -143,11 +143,12 @@ func (p *partition) missed(f *file) bool {
 	})
 }
 
-// openAhead opens f, the chain's last, before its turn, if there are not too many open: what is open can be renamed,
-// compressed and deleted. Of others it notes how to find them again. It reports false when f is not at its path any more;
-// what else is wrong is said when it is its turn.
-func (p *partition) openAhead(f *file) bool {
-	if len(p.chain) <= maxAhead && p.src.opened < maxOpen/2 {
+// openAhead opens the i'th file of the chain before its turn, if there are not too many open: what is open can be renamed,
+// compressed and deleted. Of others it notes how to find them again. It reports false when the file is not at its path any
+// more; what else is wrong is said when it is its turn.
+func (p *partition) openAhead(i int) bool {
+	f := p.chain[i]
+	if i < maxAhead && p.src.opened < maxOpen/2 {
 		err := p.tryOpen(f)
 		return !errors.Is(err, errMoved) && !errors.Is(err, fs.ErrNotExist)
 	}

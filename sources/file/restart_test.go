@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 )
 
@@ -345,6 +346,11 @@ func TestID(t *testing.T) {
 				os.Remove(path + ending)
 			}
 		}
+	}
+	p := partition{pub: &batch.Partition{Shard: "host", Source: "edge", Name: "/x/access.log"}}
+	p.setID([]byte("one\ntwo\n"))
+	if want := "760606ae537a3370433a3b04"; p.pub.ID != want { // of the documentation's few lines of Python
+		t.Errorf("id %s, want %s", p.pub.ID, want)
 	}
 	f("one\ntwo\n", "one")
 	f("one\r\ntwo\n", "one\r")

@@ -24,7 +24,7 @@ func (p *partition) start(files []entry, from Start) {
 			continue
 		}
 		p.chain = append(p.chain, f)
-		p.openAhead(f)
+		p.openAhead(len(p.chain) - 1)
 		if skip {
 			f.pos = p.src.lineBefore(e)
 			p.next = f.pos // offsets are positions in this file, as if it had been read
@@ -138,7 +138,7 @@ func (s *Source) resumeSegment(p *partition, g *segment, c *cursor.Partition, fi
 		return i >= 0
 	}) {
 		s.claim(&f.entry, p)
-		p.openAhead(f)
+		p.openAhead(len(p.chain) - 1)
 		return
 	}
 	if f.known && f.pos >= f.end {

@@ -129,7 +129,15 @@ func (s *scanner) folder(folder, only string, known func(live string) bool, l lo
 		names[d.Name()] = struct{}{}
 	}
 	found := map[string]struct{}{} // live paths
+	stem := ""                     // what the name of each file of that log begins with
+	if only != "" {
+		base := filepath.Base(only)
+		stem = strings.TrimSuffix(base, filepath.Ext(base))
+	}
 	for _, d := range list {
+		if !strings.HasPrefix(d.Name(), stem) {
+			continue
+		}
 		e := entry{path: filepath.Join(folder, d.Name()), link: d.Type()&fs.ModeSymlink != 0}
 		e.matched = s.matches(e.path)
 		name, c := splitCodec(d.Name())
