@@ -176,7 +176,7 @@ func (l *loader) redact(r *Redact) {
 }
 
 func (l *loader) source(key string, s *Source) {
-	l.size(key+".max_line", s.MaxLine, 1<<10, 256<<10-1)
+	l.size(key+".max_line", s.MaxLine, 1<<10, 255<<10)
 	if s.Escape != "" {
 		l.oneOf(key+".escape", s.Escape, "default", "json", "none")
 	}
