@@ -159,13 +159,14 @@ func (p *process) addSource(set *pipeline.Settings, c *config.Config, s *config.
 		}
 		src, err := file.New(file.Settings{
 			Name: s.Name, Shard: c.Shard, Paths: s.Paths, Start: start, MaxLine: int(s.MaxLine), Once: with.once,
-			RotateWait: s.RotateWait, PollInterval: s.PollInterval, Pool: pool, Now: time.Now, Log: with.log.With("source", s.Name),
+			RotateWait: s.RotateWait, PollInterval: s.PollInterval, Pool: pool, Now: time.Now, Log: with.log,
 		})
 		if err != nil {
 			return fmt.Errorf("source %s: %w", s.Name, err)
 		}
 		settings.Source = src
 		p.checks = append(p.checks, func() admin.Check { return check("source/"+s.Name, src.Ready()) })
+		p.collect = append(p.collect, func(emit func(admin.Sample)) { admin.Files(s.Name, src.Stats(), emit) })
 	case "stdin":
 		src, err := stdin.New(stdin.Settings{Name: s.Name, Shard: c.Shard, In: with.in, Pool: pool, Nonce: nonce(), MaxLine: int(s.MaxLine)})
 		if err != nil {
@@ -201,16 +202,15 @@ func nonce() string {
 }
 
 func (p *process) addSink(set *pipeline.Settings, c *config.Config, s *config.Sink, log *slog.Logger) error {
-	log = log.With("sink", s.Name)
 	switch s.Type {
 	case "graphite":
-		sink, err := newGraphite(s, log)
+		sink, err := newGraphite(s, log.With("sink", s.Name))
 		if err != nil {
 			return err
 		}
 		set.MetricSinks = append(set.MetricSinks, pipeline.MetricSinkSettings{Name: s.Name, Sink: sink, MaxPoints: s.Queue})
 	case "statsd":
-		sink, err := newStatsD(s, log)
+		sink, err := newStatsD(s, log.With("sink", s.Name))
 		if err != nil {
 			return err
 		}

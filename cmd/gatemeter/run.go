@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -84,38 +85,73 @@ func runConfig(ctx context.Context, path string, once bool) error {
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
+	var done reloads
+	var before *config.Config // what ran before c, to go back to when c cannot be run
 	for {
 		log := newLog(c.Log)
 		for _, w := range warnings {
 			log.Warn(w.Error())
 		}
-		var next *config.Config
 		generation, stop := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() { ended <- runOnce(generation, c, once, log) }()
-		for next == nil && err == nil {
+		started, ended := make(chan struct{}), make(chan error, 1)
+		go func() { ended <- runOnce(generation, c, once, log, &done, func() { close(started) }) }()
+		select {
+		case <-started:
+			if before != nil {
+				done.note(nil)
+			}
+		case err := <-ended:
+			stop()
+			if err == nil || before == nil {
+				return err
+			}
+			log.Error("the new config cannot be run; the one before goes on", "error", err)
+			done.note(err)
+			c, before, warnings = before, nil, nil
+			continue
+		}
+		var next *config.Config
+		for next == nil {
 			select {
-			case err = <-ended:
+			case err := <-ended:
 				stop()
 				return err
 			case <-reload:
 				if next, warnings, err = loadConfig(path); err != nil {
 					log.Error("the config was not taken over; the old one goes on", "error", err)
-					next, err = nil, nil
+					done.note(err)
+					next = nil
 				}
 			}
 		}
 		log.Info("taking over a new config")
 		stop()
-		if err := <-ended; err != nil {
+		if err := <-ended; err != nil || ctx.Err() != nil {
 			return err
 		}
-		c = next
+		c, before = next, c
 	}
 }
 
-// runOnce runs one configuration until ctx ends or, with once, everything is read.
-func runOnce(ctx context.Context, c *config.Config, once bool, log *slog.Logger) error {
+// reloads counts how often the config was read again. It is safe for concurrent use.
+type reloads struct {
+	done, failed atomic.Int64
+	lastFailed   atomic.Bool
+}
+
+// note notes that a new config runs, or why it does not.
+func (r *reloads) note(err error) {
+	if err == nil {
+		r.done.Add(1)
+	} else {
+		r.failed.Add(1)
+	}
+	r.lastFailed.Store(err != nil)
+}
+
+// runOnce runs one configuration until ctx ends or, with once, everything is read. It calls started when nothing is left that a
+// wrong config could make fail.
+func runOnce(ctx context.Context, c *config.Config, once bool, log *slog.Logger, done *reloads, started func()) error {
 	store, err := cursorfile.Open(c.DataDir)
 	if err != nil {
 		return &exitError{exitFailed, err}
@@ -137,12 +173,16 @@ func runOnce(ctx context.Context, c *config.Config, once bool, log *slog.Logger)
 			log.Error("close", "error", err)
 		}
 	}()
+	proc.collect = append(proc.collect, func(emit func(admin.Sample)) {
+		admin.Reloads(done.done.Load(), done.failed.Load(), done.lastFailed.Load(), emit)
+	})
 	stopServing, err := proc.serve(c.Listen, log)
 	if err != nil {
 		return &exitError{exitFailed, err}
 	}
 	defer stopServing()
 	log.Info("running", "version", version, "sources", len(c.Sources), "sinks", len(c.Sinks), "shard", c.Shard, "data_dir", c.DataDir, "listen", c.Listen)
+	started()
 	if err := proc.pipeline.Run(ctx); err != nil {
 		return &exitError{exitFailed, err}
 	}

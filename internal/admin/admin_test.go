@@ -23,6 +23,7 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/record"
 	"github.com/gatemeter/gatemeter/sinks/deadletter"
 	"github.com/gatemeter/gatemeter/sinks/elasticsearch"
+	"github.com/gatemeter/gatemeter/sources/file"
 )
 
 // logBuffer is what was logged.
@@ -239,6 +240,8 @@ func everything(emit func(Sample)) {
 	}, emit)
 	Elasticsearch("es", elasticsearch.Stats{Submitted: 10, Created: 5, Duplicate: 2, Dead: 1, InFlight: 2}, emit)
 	DeadLetters("es", deadletter.Stats{Written: 1}, emit)
+	Files("edge", file.Stats{Refused: 2, Errors: 1, Partitions: []file.PartitionStats{{Name: "/var/log/a.log", Errors: 2, LostBytes: 7}}}, emit)
+	Reloads(2, 1, true, emit)
 }
 
 func TestMetrics(t *testing.T) {
@@ -248,6 +251,10 @@ func TestMetrics(t *testing.T) {
 	_, body, _ := get(t, serve(t, set)+"/metrics")
 	for _, want := range []string{
 		`gatemeter_source_read_lines_total{partition="/var/log/a.log",shard="web1",source="edge"} 100`,
+		`gatemeter_file_lost_bytes_total{partition="/var/log/a.log",source="edge"} 7`,
+		`gatemeter_file_errors_total{source="edge"} 3`,
+		`gatemeter_config_last_reload_successful 0`,
+		`gatemeter_index_retried_documents_total{reason="blocked",sink="es"} 0`,
 		`gatemeter_source_read_lines_total{partition="/var/log/` + "\ufffd" + `\"\n.log",shard="web1",source="edge"} 0`,
 		`gatemeter_source_skipped_lines_total{partition="/var/log/a.log",reason="oversize",shard="web1",source="edge"} 1`,
 		`gatemeter_parser_malformed_lines_total{partition="/var/log/a.log",reason="bad_time",shard="web1",source="edge"} 1`,

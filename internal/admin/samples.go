@@ -6,6 +6,7 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/record"
 	"github.com/gatemeter/gatemeter/sinks/deadletter"
 	"github.com/gatemeter/gatemeter/sinks/elasticsearch"
+	"github.com/gatemeter/gatemeter/sources/file"
 )
 
 // The samples of each part of gatemeter. What each means, and when to be woken by it, is in docs/operations.md; a test
@@ -49,7 +50,7 @@ var (
 	settled   = metric{"gatemeter_index_settled_documents_total", "Documents the record sink is done with, by outcome.", Counter}
 	inFlight  = metric{"gatemeter_index_in_flight_documents", "Documents the record sink is not done with.", Gauge}
 	held      = metric{"gatemeter_index_held_bytes", "Size of the documents the record sink is not done with.", Gauge}
-	retried   = metric{"gatemeter_index_retried_documents_total", "Documents sent again.", Counter}
+	retried   = metric{"gatemeter_index_retried_documents_total", "Documents sent again, by reason.", Counter}
 	requests  = metric{"gatemeter_index_requests_total", "Bulk requests sent.", Counter}
 	failed    = metric{"gatemeter_index_failed_requests_total", "Bulk requests that were not taken as a whole.", Counter}
 	throttled = metric{"gatemeter_index_throttled_requests_total", "Bulk requests in which the server was too busy for some documents or all.", Counter}
@@ -59,6 +60,17 @@ var (
 	lettersGone  = metric{"gatemeter_deadletter_dropped_letters_total", "Dead letters deleted for want of room.", Counter}
 	lettersLost  = metric{"gatemeter_deadletter_failed_letters_total", "Dead letters the disk did not take.", Counter}
 	lettersBytes = metric{"gatemeter_deadletter_size_bytes", "Size of the dead letters on disk.", Gauge}
+
+	fileRefused   = metric{"gatemeter_file_refused_files_total", "Things that match the paths and are no regular files.", Counter}
+	fileErrors    = metric{"gatemeter_file_errors_total", "Failed attempts to look at a folder, or to open or read a file.", Counter}
+	fileLag       = metric{"gatemeter_file_lag_bytes", "Bytes of the log that are there and not read.", Gauge}
+	fileRotations = metric{"gatemeter_file_rotations_total", "Times reading went on in another file of the log.", Counter}
+	fileCuts      = metric{"gatemeter_file_truncations_total", "Times a file of the log was cut while it was read.", Counter}
+	fileLosses    = metric{"gatemeter_file_losses_total", "Times a part of the log was gone before it was read.", Counter}
+	fileLostBytes = metric{"gatemeter_file_lost_bytes_total", "Bytes that were gone before they were read, as far as it can be known.", Counter}
+
+	reloadsDone   = metric{"gatemeter_config_reloads_total", "Times the config was read again, by outcome.", Counter}
+	reloadSuccess = metric{"gatemeter_config_last_reload_successful", "0 when the config on disk was not taken over, else 1.", Gauge}
 )
 
 // emitter emits samples that share labels.
@@ -150,11 +162,41 @@ func Elasticsearch(name string, s elasticsearch.Stats, emit func(Sample)) {
 	e.count(settled, s.Dead, Label{"outcome", "dead"})
 	e.count(inFlight, s.InFlight)
 	e.count(held, s.Held)
-	e.count(retried, s.Retried)
+	s.EachRetried(func(reason string, n int64) { e.count(retried, n, Label{"reason", reason}) })
 	e.count(requests, s.Requests)
 	e.count(failed, s.Failed)
 	e.count(throttled, s.Throttled)
 	e.count(sentBytes, s.Bytes)
+}
+
+// Files emits what the file source called name says of itself.
+func Files(name string, s file.Stats, emit func(Sample)) {
+	e := emitter{emit, []Label{{"source", name}}}
+	e.count(fileRefused, int64(s.Refused))
+	errors := s.Errors
+	for i := range s.Partitions {
+		p := &s.Partitions[i]
+		errors += p.Errors
+		e := emitter{emit, []Label{{"source", name}, {"partition", p.Name}}}
+		e.count(fileLag, p.Lag)
+		e.count(fileRotations, p.Rotations)
+		e.count(fileCuts, p.Truncations)
+		e.count(fileLosses, p.Lost)
+		e.count(fileLostBytes, p.LostBytes)
+	}
+	e.count(fileErrors, errors)
+}
+
+// Reloads emits how often the config was read again.
+func Reloads(done, failed int64, lastFailed bool, emit func(Sample)) {
+	e := emitter{emit: emit}
+	e.count(reloadsDone, done, Label{"outcome", "done"})
+	e.count(reloadsDone, failed, Label{"outcome", "failed"})
+	success := int64(1)
+	if lastFailed {
+		success = 0
+	}
+	e.count(reloadSuccess, success)
 }
 
 // DeadLetters emits what the dead letters of the sink called name are.

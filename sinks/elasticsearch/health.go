@@ -16,7 +16,15 @@ const (
 	unauthorized                    // 401, 403
 	blocked                         // the index or the cluster is read-only
 	refused                         // anything else: a proxy, a wrong URL, a setting
+	tooLarge                        // 413: the request is sent in parts
+
+	numTroubles = iota
 )
+
+// String names the kind in metrics.
+func (t troubleKind) String() string {
+	return [numTroubles]string{"unreachable", "overloaded", "unavailable", "unauthorized", "blocked", "refused", "too_large"}[t]
+}
 
 // what tells an operator what is wrong and where to look.
 func (t troubleKind) what() string {

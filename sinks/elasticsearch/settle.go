@@ -20,8 +20,9 @@ const maxBusy = 5
 // result is what a request's answer comes to.
 type result struct {
 	created, duplicate int
-	again              *request // documents to send again; nil when none
-	busy               bool     // 429 among the answers
+	again              *request           // documents to send again; nil when none
+	reasons            [numTroubles]int64 // of them, by what is wrong
+	busy               bool               // 429 among the answers
 	letters            []deadletter.Letter
 	refusal            *trouble // of the first document to send again
 	pause              bool     // that is true of all documents
@@ -51,7 +52,7 @@ func (k *Sink) settle(r *request, v verdict, s *sender) {
 	switch {
 	case v.trouble != nil:
 		k.stats.Failed++
-		k.stats.Retried += int64(r.docs)
+		k.retried(v.trouble.kind, r.docs)
 		k.queue.again = append(k.queue.again, r)
 		k.fail(v.trouble, true, now)
 		if v.trouble.kind == overloaded {
@@ -59,7 +60,11 @@ func (k *Sink) settle(r *request, v verdict, s *sender) {
 		}
 	case v.halve != nil && len(res.letters) == 0:
 		k.stats.Failed++
-		k.stats.Retried += int64(r.docs)
+		kind := refused
+		if v.tooBig {
+			kind = tooLarge
+		}
+		k.retried(kind, r.docs)
 		k.halve(r, v, now)
 	default:
 		k.throttle(res.busy)
@@ -120,6 +125,7 @@ func (k *Sink) sort(r *request, v verdict) result {
 				res.letters = append(res.letters, k.letter(one, i))
 			default:
 				res.busy = res.busy || i.status == http.StatusTooManyRequests
+				res.reasons[troubleOf(i.status, i.kind)]++
 				if res.again == nil {
 					res.again = new(request)
 					res.refusal = &trouble{troubleOf(i.status, i.kind), statusError(i.status, i.kind, i.reason)}
@@ -142,6 +148,12 @@ func (k *Sink) sort(r *request, v verdict) result {
 func (k *Sink) hasStored() bool {
 	s := k.Stats()
 	return s.Created+s.Duplicate > 0
+}
+
+// retried counts documents that are sent again; k.mu is held.
+func (k *Sink) retried(why troubleKind, documents int) {
+	k.stats.Retried += int64(documents)
+	k.stats.again[why] += int64(documents)
 }
 
 // halve queues the halves of a request that was too much as a whole; k.mu is held.
@@ -174,7 +186,9 @@ func (k *Sink) requeue(res *result, whole bool, now time.Time) {
 	if res.again == nil {
 		return
 	}
-	k.stats.Retried += int64(res.again.docs)
+	for kind, n := range res.reasons {
+		k.retried(troubleKind(kind), int(n))
+	}
 	attempts := 0
 	for _, s := range res.again.spans {
 		attempts = max(attempts, s.attempts)

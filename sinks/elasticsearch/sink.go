@@ -47,6 +47,15 @@ type Stats struct {
 	Throttled int64 // of them, those in which the server was too busy for all or some documents
 	Bytes     int64 // of documents sent, before compression
 	Held      int64 // bytes of documents held now
+
+	again [numTroubles]int64 // Retried, by what was wrong
+}
+
+// EachRetried calls f with how many of s.Retried were sent again for each reason, zeros too.
+func (s *Stats) EachRetried(f func(reason string, documents int64)) {
+	for kind, n := range s.again {
+		f(troubleKind(kind).String(), n)
+	}
 }
 
 // Sink is a pipeline.RecordSink that stores records in Elasticsearch.
@@ -161,12 +170,35 @@ func (k *Sink) Append(body []byte, p *batch.Partition, recs []record.Record) []b
 	return body
 }
 
-// Submit implements pipeline.RecordSink. Done of the body is called without a lock, by a goroutine that sends requests: it
+// Offer implements pipeline.RecordSink. Done of the body is called without a lock, by a goroutine that sends requests: it
 // should be quick, and must not call Submit.
-func (k *Sink) Submit(ctx context.Context, b *pipeline.Body) error {
+func (k *Sink) Offer(b *pipeline.Body) bool {
+	check(b)
+	if b.Docs == 0 {
+		b.Done(b)
+		return true
+	}
+	taken := k.admit(b)
+	k.poke()
+	return taken
+}
+
+// Roomy implements pipeline.RecordSink.
+func (k *Sink) Roomy() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.stats.Held < int64(k.config.MaxInFlight)/2
+}
+
+func check(b *pipeline.Body) {
 	if lines := bytes.Count(b.Bytes, []byte{'\n'}); lines != 2*b.Docs {
 		panic(fmt.Sprintf("BUG: a body of %d documents has %d lines", b.Docs, lines))
 	}
+}
+
+// Submit implements pipeline.RecordSink: Offer that waits for room.
+func (k *Sink) Submit(ctx context.Context, b *pipeline.Body) error {
+	check(b)
 	if b.Docs == 0 {
 		b.Done(b)
 		return nil

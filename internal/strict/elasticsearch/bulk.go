@@ -223,6 +223,10 @@ func (s *Server) store(o *op, b *Behaviour) item {
 	switch {
 	case b.Blocked != nil && b.Blocked(o.target):
 		return item{http.StatusForbidden, "cluster_block_exception", "index [" + o.target + "] blocked by: [FORBIDDEN/8/index write (api)];"}
+	case b.Flooded != nil && b.Flooded(o.target):
+		return item{http.StatusTooManyRequests, "cluster_block_exception", "index [" + o.target + "] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark, index has read-only-allow-delete block];"}
+	case b.Red != nil && b.Red(o.target):
+		return item{http.StatusServiceUnavailable, "unavailable_shards_exception", "[" + o.target + "][0] primary shard is not active Timeout: [1m], request: [BulkShardRequest [[" + o.target + "][0]] containing [1] requests]"}
 	case b.RejectItems > s.rand.Float64():
 		return item{http.StatusTooManyRequests, "es_rejected_execution_exception", "rejected execution of primary operation"}
 	case b.Refuse != nil && b.Refuse(o.doc):

@@ -29,6 +29,8 @@ type Behaviour struct {
 	Refuse  func(doc []byte) bool      // items answered 400, as on a mapping conflict
 	Fail    func(doc []byte) bool      // items answered 500
 	Blocked func(target string) bool   // indices that are read-only: items answered 403
+	Flooded func(target string) bool   // indices read-only as the disk is full: items answered 429
+	Red     func(target string) bool   // indices without a primary shard: items answered 503
 	Stall   <-chan struct{}            // not nil: requests wait until it is closed or the client gives up
 	Answer  func(answer []byte) []byte // changes the answer to a bulk request
 }
@@ -37,10 +39,9 @@ type Behaviour struct {
 type Server struct {
 	URL string // http://127.0.0.1:port; empty when made by NewHandler
 
-	http *http.Server
-	done chan struct{}
-
 	mu         sync.Mutex
+	http       *http.Server // nil while nobody listens
+	running    sync.WaitGroup
 	behaviour  Behaviour
 	rand       *rand.Rand
 	indices    map[string]*index // by the name documents are sent to
@@ -71,18 +72,20 @@ func New() (*Server, error) {
 	}
 	s := NewHandler()
 	s.URL = "http://" + l.Addr().String()
-	s.http = &http.Server{Handler: s}
-	go func() {
-		defer close(s.done)
-		_ = s.http.Serve(l) // ends with Close
-	}()
+	s.serve(l)
 	return s, nil
+}
+
+// serve answers what comes to l. s.mu is held or not needed yet.
+func (s *Server) serve(l net.Listener) {
+	h := &http.Server{Handler: s}
+	s.http = h
+	s.running.Go(func() { _ = h.Serve(l) }) // ends with its Close
 }
 
 // NewHandler returns a server that listens nowhere: call its ServeHTTP.
 func NewHandler() *Server {
 	return &Server{
-		done:     make(chan struct{}),
 		rand:     rand.New(rand.NewPCG(1, 2)),
 		indices:  map[string]*index{},
 		objects:  map[string]map[string]json.RawMessage{},
@@ -93,10 +96,37 @@ func NewHandler() *Server {
 
 // Close stops the server and cuts its connections.
 func (s *Server) Close() {
+	s.mu.Lock()
+	s.shut()
+	s.mu.Unlock()
+	s.running.Wait()
+}
+
+// shut ends listening and cuts connections. s.mu is held.
+func (s *Server) shut() {
 	if s.http != nil {
-		s.http.Close()
-		<-s.done
+		_ = s.http.Close() // nothing is in it that could fail to get out
+		s.http = nil
 	}
+}
+
+// Leave ends listening and cuts all connections: nobody is there until Return. It is not for what NewHandler made.
+func (s *Server) Leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shut()
+}
+
+// Return listens again where the server did before, after a Leave.
+func (s *Server) Return() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, err := net.Listen("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		return fmt.Errorf("listen again: %w", err)
+	}
+	s.serve(l)
+	return nil
 }
 
 // Behave changes how the server answers.

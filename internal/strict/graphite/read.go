@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"time"
 )
 
 // accept takes streams until l is closed.
@@ -49,6 +50,26 @@ func (s *Server) stalled() {
 	}
 }
 
+// paced returns how much of buf to read at once, having waited as long as the Behaviour's Rate wants before it.
+func (s *Server) paced(buf []byte) []byte {
+	const perSecond = 20
+	for {
+		s.mu.Lock()
+		rate, changed, closed := s.behaviour.Rate, s.changed, s.closed
+		s.mu.Unlock()
+		if rate == 0 || closed {
+			return buf
+		}
+		timer := time.NewTimer(time.Second / perSecond)
+		select {
+		case <-timer.C:
+			return buf[:min(len(buf), max(1, rate/perSecond))]
+		case <-changed:
+			timer.Stop()
+		}
+	}
+}
+
 // stream reads one stream to its end.
 func (s *Server) stream(conn net.Conn) {
 	defer func() {
@@ -60,7 +81,7 @@ func (s *Server) stream(conn net.Conn) {
 	var held []byte // begins where nothing has been taken from yet
 	buf := make([]byte, 64<<10)
 	for {
-		n, err := conn.Read(buf)
+		n, err := conn.Read(s.paced(buf))
 		s.stalled() // what came in meanwhile is as good as unread
 		n, last, cut := s.allow(conn, n)
 		if cut {

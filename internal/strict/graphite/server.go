@@ -8,18 +8,22 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"syscall"
 )
 
 // Options say what a server speaks.
 type Options struct {
 	Pickle bool        // over TCP pickle, in place of the plaintext protocol
 	TLS    *tls.Config // not nil: TCP connections are TLS
+
+	ReadBuffer int // bytes of each stream's receive buffer, which the kernel doubles; 0 leaves it as it is
 }
 
 // Behaviour says what a server does from now on. The zero value is a healthy server.
 type Behaviour struct {
 	Refuse     bool            // nobody listens; streams that are open go on until Cut
 	Stall      <-chan struct{} // not nil: nothing is read until it is closed
+	Rate       int             // not 0: of each stream no more than so many bytes a second are read
 	ResetAfter int64           // not 0: having taken so many more bytes of streams, the server resets each that has another
 }
 
@@ -82,10 +86,29 @@ func (s *Server) open() error {
 		return err
 	}
 	s.Address = l.Addr().String()
+	if s.options.ReadBuffer > 0 { // what is accepted has the listener's
+		if err := setReadBuffer(l.(*net.TCPListener), s.options.ReadBuffer); err != nil {
+			_ = l.Close() // the option is what failed
+			_ = d.Close()
+			return err
+		}
+	}
 	s.listener, s.datagrams = l, d
 	s.running.Go(func() { s.accept(l) })
 	s.running.Go(func() { s.receive(d) })
 	return nil
+}
+
+func setReadBuffer(l *net.TCPListener, n int) error {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failure error
+	if err := raw.Control(func(fd uintptr) { failure = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, n) }); err != nil {
+		return err
+	}
+	return failure
 }
 
 // shut ends listening. s.mu is held.
