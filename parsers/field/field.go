@@ -37,13 +37,26 @@ const (
 	SpanSum    // a list of lengths of time, one for each try, added up
 	NumberLast // a list of numbers: the last
 	TextLast   // a list: the last
+
+	TimeLocal   // 06/Feb/2009:12:14:14.655, without a zone: UTC
+	TimeGo      // as Go's Time.String has it
+	TimeDay     // a time of day, added to the date that is there
+	SpanSpelled // a length of time with its unit: 4.529µs, 123ms
+	Client      // an address and a port: into ClientAddress and ClientPort where there is none
+	Forwarded   // X-Forwarded-For: its client into ClientAddress, also where there is one
+	Upstream    // an address, or a URL of which it is a part, into UpstreamAddress
+	RouteKey    // API Gateway's `GET /pets`: into Route, and Method where there is none
+	Cluster     // Envoy's cluster: into Service
+	Trace       // a traceparent or b3 header, or an id as it stands: into TraceID
 )
 
 // IsList reports whether a's values are lists as nginx writes them: `a, b : c`.
-func (a Action) IsList() bool { return a >= SpanSum }
+func (a Action) IsList() bool { return a >= SpanSum && a <= TextLast }
 
 // IsTime reports whether a sets the event time.
-func (a Action) IsTime() bool { return a >= TimeCLF && a <= TimeLayout }
+func (a Action) IsTime() bool {
+	return a >= TimeCLF && a <= TimeLayout || a == TimeLocal || a == TimeGo
+}
 
 // Op is what becomes of a value.
 type Op struct {
@@ -148,6 +161,8 @@ func (rd *Reader) Take(r *record.Record, op *Op, v []byte) record.Reason {
 		if v = Last(v); !Absent(v) {
 			*r.Text(op.Field) = v
 		}
+	default:
+		return rd.takeText(r, op, v)
 	}
 	return record.None
 }

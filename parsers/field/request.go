@@ -21,8 +21,8 @@ func SplitRequest(r *record.Record, request []byte) {
 		fill(&r.HTTPVersion, httpVersion(target[j+1:]))
 		target = target[:j:j]
 	}
-	if len(target) > 1 && target[0] == '-' && len(bytes.TrimRight(target, " ")) == 1 {
-		return // "- - ", WSO2's second line of a request
+	if len(target) > 1 && target[0] == '-' && len(bytes.Trim(target, "- ")) == 0 {
+		return // "- - ", WSO2's second line of a request, and "- - - ", what ELB and Envoy write of a TCP connection
 	}
 	fill(&r.URL, target)
 }

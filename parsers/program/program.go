@@ -34,6 +34,9 @@ type Op struct {
 	Literal string // after the field; empty at the format's end, and after a field of fixed length
 	Length  int    // of a field whose length is fixed, else 0
 	Name    string // as the format string has it, for errors
+	Wide    bool   // may hold what looks like the format, without escapes: the fields behind it are found from the line's end
+	Padded  bool   // has spaces before or behind it
+	Words   bool   // may be two words: API Gateway's `GET /pets`
 
 	list    bool // ends where a list ends
 	quoted  bool // ends at the first quote that is not escaped
@@ -48,13 +51,19 @@ type Program struct {
 	Escape escape.Kind
 	Prefix string // the literal before the first field
 	Ops    []Op
+
+	wide int // the op that is Wide, else len(Ops)
 }
 
 // Seal checks a program and works out how each field ends. It is called once, after Ops is complete.
 func (p *Program) Seal() error {
 	timed := false
+	p.wide = len(p.Ops)
 	for i := range p.Ops {
 		op := &p.Ops[i]
+		if op.Wide && p.wide == len(p.Ops) {
+			p.wide = i
+		}
 		timed = timed || op.Action.IsTime()
 		last := i == len(p.Ops)-1
 		if op.Literal == "" && !last && op.Length == 0 {
@@ -113,7 +122,7 @@ func (p *Parser) Read(r *record.Record) {
 	}
 	escaped := prog.Escape != escape.None && bytes.IndexByte(line, '\\') >= 0
 	at := len(prog.Prefix)
-	for i := range prog.Ops {
+	for i := range prog.Ops[:prog.wide] {
 		op := &prog.Ops[i]
 		end, next := p.end(line, at, op)
 		if end < 0 {
@@ -125,12 +134,21 @@ func (p *Parser) Read(r *record.Record) {
 			if escaped {
 				v = p.unescaped(v)
 			}
+			if op.Padded {
+				v = bytes.Trim(v, " ")
+			}
 			if reason := p.reader.Take(r, &op.Op, v); reason != record.None {
 				r.Fail(reason, at)
 				return
 			}
 		}
 		at = next
+	}
+	if prog.wide < len(prog.Ops) {
+		if !p.backwards(r, at) {
+			return
+		}
+		at = len(line)
 	}
 	if at < len(line) {
 		r.Fail(record.Unexpected, at)
@@ -177,7 +195,11 @@ func (p *Parser) end(line []byte, at int, op *Op) (end, next int) {
 		}
 		return -1, 0
 	}
-	for end = at; ; end++ {
+	end = at
+	if op.Words {
+		end = secondWord(line, at)
+	}
+	for ; ; end++ {
 		n := bytes.IndexByte(line[end:], literal[0])
 		if n < 0 {
 			return -1, 0

@@ -1,0 +1,213 @@
+package jsonlog
+
+import (
+	"bytes"
+
+	"github.com/gatemeter/gatemeter/parsers/field"
+	"github.com/gatemeter/gatemeter/parsers/jsonscan"
+	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/record"
+)
+
+// Parser reads the lines of one format. It is used by one goroutine.
+type Parser struct {
+	format *Format
+	scan   jsonscan.Scanner
+	reader field.Reader
+
+	seen    [maxNodes / 64]uint64   // which nodes have come
+	ranks   [record.NumFields]uint8 // of what fills a field
+	kept    [keeps][]byte
+	badTime int // where a time was that is none, -1
+	folded  [maxKey]byte
+}
+
+// New returns a parser of f.
+func New(f *Format) *Parser { return &Parser{format: f} }
+
+// Format returns the format's name.
+func (p *Parser) Format() string { return p.format.schema.name }
+
+// Reset forgets the bytes that records of the batch before pointed to.
+func (p *Parser) Reset(*batch.Partition) { p.scan.Reset() }
+
+// Parse reads each record's Line.
+func (p *Parser) Parse(recs []record.Record) {
+	for i := range recs {
+		p.Read(&recs[i])
+	}
+}
+
+// Read reads r.Line into r, which is empty but for its Line and Offset, or fails it.
+func (p *Parser) Read(r *record.Record) {
+	p.seen = [len(p.seen)]uint64{}
+	p.kept = [keeps][]byte{}
+	p.badTime = -1
+	for i := range p.ranks {
+		p.ranks[i] = absentRank
+	}
+	line, before := p.object(r.Line)
+	p.scan.Start(line)
+	p.read(r, p.format.root)
+	if reason, at := p.scan.End(); reason != record.None {
+		if at += before; reason == record.BadJSON && before > 0 && at < len(r.Line) && r.Line[at] == ',' {
+			reason = record.Unexpected // a second record
+		}
+		r.Fail(reason, at)
+		return
+	}
+	s := p.format.schema
+	if s.finish != nil {
+		if reason := s.finish(p, r); reason != record.None {
+			r.Fail(reason, -1)
+			return
+		}
+	}
+	switch {
+	case r.TimeNanos != 0:
+	case p.badTime >= 0:
+		r.Fail(record.BadTime, p.badTime+before)
+		return
+	default:
+		r.Fail(record.NoTime, -1)
+		return
+	}
+	r.Kind = s.kind
+	arena := p.scan.Arena()
+	*arena = field.Finish(r, *arena)
+}
+
+// read reads the object at hand. Its depth is bounded by the tree's, or by the scanner's where the schema is deep.
+func (p *Parser) read(r *record.Record, at *node) {
+	for p.scan.Next() {
+		n := p.find(at, p.scan.Key())
+		if n == nil {
+			if p.format.schema.deep && p.scan.Enter() {
+				p.read(r, p.format.root)
+			}
+			continue
+		}
+		if p.came(n) {
+			continue
+		}
+		switch kind := p.scan.Kind(); {
+		case kind == jsonscan.Object:
+			if n.children > 0 && p.scan.Enter() {
+				p.read(r, n)
+			}
+		case kind == jsonscan.Array && n.children > 0:
+			p.array(r, n)
+		case len(n.targets) > 0:
+			where := p.scan.Pos()
+			p.take(r, n, p.scan.Text(), kind, where)
+		}
+	}
+}
+
+// came notes that n has come and reports whether it had before.
+func (p *Parser) came(n *node) bool {
+	word, bit := &p.seen[n.id/64], uint64(1)<<(n.id%64)
+	before := *word&bit != 0
+	*word |= bit
+	return before
+}
+
+// find returns the node of a key of the object at, nil when there is none.
+func (p *Parser) find(at *node, key []byte) *node {
+	if p.format.schema.fold {
+		if len(key) > maxKey {
+			return nil
+		}
+		key = fold(p.folded[:0], key)
+	}
+	if n := at.child(key); n != nil || !p.format.schema.dotted {
+		return n
+	}
+	for at != nil {
+		dot := bytes.IndexByte(key, '.')
+		if dot < 0 {
+			return at.child(key)
+		}
+		at, key = at.child(key[:dot]), key[dot+1:]
+	}
+	return nil
+}
+
+// array reads the array at hand: attributes, or a batch that has one record.
+func (p *Parser) array(r *record.Record, n *node) {
+	p.scan.EnterArray()
+	for i := 0; p.scan.Element(); i++ {
+		where := p.scan.Pos()
+		switch {
+		case !p.scan.Enter():
+		case n.list:
+			p.attribute(r, n)
+		case i > 0:
+			p.scan.Fail(record.Unexpected, where)
+		default:
+			p.read(r, n)
+		}
+	}
+}
+
+// attribute reads the object at hand, {"key": "http.route", "value": {"stringValue": "/x"}}.
+func (p *Parser) attribute(r *record.Record, list *node) {
+	var key, value []byte
+	var kind jsonscan.Kind
+	where := p.scan.Pos()
+	for p.scan.Next() {
+		switch string(p.scan.Key()) {
+		case "key":
+			if key == nil {
+				key = p.scan.Text()
+			}
+		case "value":
+			if value != nil {
+				break
+			}
+			if !p.scan.Enter() {
+				kind, where = p.scan.Kind(), p.scan.Pos()
+				value = p.scan.Text()
+				break
+			}
+			for p.scan.Next() {
+				if value == nil {
+					kind, where = p.scan.Kind(), p.scan.Pos()
+					value = p.scan.Text()
+				}
+			}
+		}
+	}
+	if len(key) == 0 {
+		return
+	}
+	if n := p.find(list, key); n != nil && !p.came(n) {
+		p.take(r, n, value, kind, where)
+	}
+}
+
+// object returns the object that a line is, and how many bytes of the line stand before it. A batch of one record is that
+// record; one of several is refused behind the first.
+func (p *Parser) object(line []byte) (object []byte, before int) {
+	s := p.format.schema
+	if s.text && line[0] != '{' {
+		return p.inText(line)
+	}
+	rest := line
+	if s.batch != "" {
+		if inner, ok := p.batch(line); ok {
+			rest = inner
+		}
+	}
+	rest = bytes.TrimLeft(rest, " \t")
+	if len(rest) < 2 || rest[0] != '[' {
+		return line, 0
+	}
+	rest = rest[1:]
+	before = cap(line) - cap(rest)
+	rest = bytes.TrimRight(rest, " \t\r\n}")
+	if len(rest) > 0 && rest[len(rest)-1] == ']' { // `[{…}]`, of which the last brace has been trimmed in a batch only
+		rest = rest[:len(rest)-1]
+	}
+	return rest, before
+}
