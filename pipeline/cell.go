@@ -32,8 +32,8 @@ func (c *counters) add(o *counters) {
 	c.cacheOther += o.cacheOther
 	c.requestSized += o.requestSized
 	c.responseSized += o.responseSized
-	c.requestBytes += o.requestBytes
-	c.responseBytes += o.responseBytes
+	c.requestBytes = histogram.Plus(c.requestBytes, o.requestBytes)
+	c.responseBytes = histogram.Plus(c.responseBytes, o.responseBytes)
 	c.latencies += o.latencies
 	c.upstreamLatencies += o.upstreamLatencies
 	c.gatewayLatencies += o.gatewayLatencies
@@ -149,11 +149,11 @@ func (c *counters) count(f *fact) {
 	}
 	if f.requestBytes >= 0 {
 		c.requestSized++
-		c.requestBytes += f.requestBytes
+		c.requestBytes = histogram.Plus(c.requestBytes, f.requestBytes)
 	}
 	if f.responseBytes >= 0 {
 		c.responseSized++
-		c.responseBytes += f.responseBytes
+		c.responseBytes = histogram.Plus(c.responseBytes, f.responseBytes)
 	}
 	if f.duration >= 0 {
 		c.latencies++

@@ -1,10 +1,12 @@
 package pipeline
 
 import (
+	"math"
 	"slices"
 	"time"
 
 	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/cursor"
 )
 
 // manyWindows open ones, added up over the workers, call for an epoch before its time: a sparse log read at full speed
@@ -22,13 +24,17 @@ func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 				p.busy.Wait()
 				return
 			}
-			p.take(b)
+			shard := p.take(b)
+			p.pace(shard)
 			if p.openParts.Load() > p.totals.manyParts.Load() {
 				p.epoch(false)
 				p.totals.manyParts.Store(max(manyWindows, 3*p.openParts.Load()/2))
 			}
 		case <-tick.C:
 			p.epoch(false)
+			for _, s := range p.shards {
+				p.pace(s)
+			}
 		}
 	}
 }
@@ -36,7 +42,7 @@ func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 // take gives out b's tasks. Its lines are cut at the offsets where a run before left off (rule 2): below `indexed` they
 // do not go to the record sinks again, below `replay` they are in no window that can change, below `read` discarding sinks
 // have had them.
-func (p *Pipeline) take(b *batch.Batch) {
+func (p *Pipeline) take(b *batch.Batch) *shard {
 	k := p.byBatch[b.Partition]
 	if k == nil {
 		source := slices.IndexFunc(p.set.Sources, func(s SourceSettings) bool { return s.Name == b.Partition.Source })
@@ -44,7 +50,7 @@ func (p *Pipeline) take(b *batch.Batch) {
 			panic("BUG: a batch of unknown source " + b.Partition.Source)
 		}
 		k = p.addPartition(b.Partition, source)
-		k.next, k.acks.done = b.First, b.First
+		k.begin(b.First)
 	}
 	now := p.set.Now()
 	k.caughtUp, k.ended = b.CaughtUp, b.Ended
@@ -53,7 +59,7 @@ func (p *Pipeline) take(b *batch.Batch) {
 	}
 	if b.First == b.Next {
 		b.Release()
-		return
+		return k.shard
 	}
 	if b.First != k.next {
 		p.set.Log.Error("BUG: a source left a gap or went back", "source", b.Partition.Source, "partition", b.Partition.Name,
@@ -72,25 +78,49 @@ func (p *Pipeline) take(b *batch.Batch) {
 		}
 		t := &task{
 			partition: k, batch: shared, from: from, to: to, number: k.tasks,
-			metrics: from >= k.saved.Replay, replayed: from < k.saved.Read, records: from >= k.saved.Indexed && len(p.set.RecordSinks) > 0,
+			metrics: from >= k.saved.Replay, replayed: from < k.saved.Read,
 			now: now.UnixNano(), emitted: k.shard.saved.Emitted, final: k.shard.final,
 		}
-		t.ack = k.acks.start(to, t.confirmations(p))
+		if from >= k.saved.Indexed {
+			for _, progress := range k.progress {
+				t.spans = append(t.spans, progress.begin(from, to))
+			}
+		} else {
+			for _, progress := range k.progress {
+				progress.skip(from, to)
+			}
+		}
 		k.tasks++
 		tasks[n], n, from = t, n+1, to
 	}
 	shared.left = n
 	k.next = b.Next
+	k.mu.Lock()
+	k.reading, k.newState = k.next, k.state
+	k.mu.Unlock()
 	for _, t := range tasks[:n] {
 		p.busy.Add(1)
 		p.tasks <- t
 	}
+	return k.shard
 }
 
-// confirmations returns how many record sinks have to confirm the task.
-func (t *task) confirmations(p *Pipeline) int {
-	if !t.records {
-		return 0
+// pace holds back the partitions of s that are far ahead of one that is being caught up with, as every window in between
+// would stay open.
+func (p *Pipeline) pace(s *shard) {
+	if len(s.partitions) < 2 {
+		return
 	}
-	return len(p.set.RecordSinks)
+	cfg, now := p.windows, p.set.Now()
+	far := cfg.amend + 4*cfg.width*int64(time.Second)
+	lowest := int64(math.MaxInt64)
+	for _, k := range s.partitions {
+		if !k.ended && !k.caughtUp && now.Sub(k.lastData) < p.set.Metrics.Idle {
+			lowest = min(lowest, k.shown.Load())
+		}
+	}
+	for _, k := range s.partitions {
+		at := k.shown.Load()
+		k.Hold.Store(at != cursor.NoWatermark && (lowest == cursor.NoWatermark || at > lowest && at-lowest > far))
+	}
 }

@@ -48,11 +48,16 @@ func (s *scriptSource) Run(ctx context.Context, out chan<- *batch.Batch) error {
 }
 
 // line sends one request of the partition at second, to which nothing more is there to be read.
-func (s *scriptSource) line(partition string, second int64) {
+func (s *scriptSource) line(partition string, second int64) { s.send(partition, second, true) }
+
+// more is line with more to be read after it.
+func (s *scriptSource) more(partition string, second int64) { s.send(partition, second, false) }
+
+func (s *scriptSource) send(partition string, second int64, caughtUp bool) {
 	data := fmt.Appendf(nil, "%d s r 200 1000 10 c\n", second*1000)
 	first := s.offsets[partition]
 	s.offsets[partition] += int64(len(data))
-	s.steps <- &batch.Batch{Partition: s.partitions[partition], Data: data, First: first, Next: s.offsets[partition], CaughtUp: true}
+	s.steps <- &batch.Batch{Partition: s.partitions[partition], Data: data, First: first, Next: s.offsets[partition], CaughtUp: caughtUp}
 }
 
 // live runs a pipeline over script in a bubble of fake time, and calls check beside it.

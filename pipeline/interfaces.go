@@ -56,10 +56,14 @@ type RecordSink interface {
 	// Append adds the documents of recs to body and returns it. It is called by all workers at the same time. Records with
 	// Drop&record.DropRecords are not among recs; malformed ones are. partition is that of all recs.
 	Append(body []byte, partition *batch.Partition, recs []record.Record) []byte
-	// Submit takes over b and returns. It blocks while the sink holds as many bytes as it may, until ctx ends. b.Done is
-	// called exactly once, from any goroutine, when every document of it is stored, was stored before, or is set aside
-	// as a dead letter for good. It is not called for what a Close leaves behind.
+	// Offer takes over b if there is room: if the sink does not hold as many bytes as it may. b.Done is called exactly once,
+	// from any goroutine, when every document of it is stored, was stored before, or is set aside as a dead letter for good.
+	// It is not called for what a Close leaves behind.
+	Offer(b *Body) bool
+	// Submit is Offer, but waits for room until ctx ends.
 	Submit(ctx context.Context, b *Body) error
+	// Roomy reports whether the sink holds less than half of what it may.
+	Roomy() bool
 	// Close sends what is held until ctx ends, then gives up the rest.
 	Close(ctx context.Context) error
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatemeter/gatemeter/pipeline/batch"
@@ -29,15 +30,19 @@ type partition struct {
 	// In turn: written by the task whose turn it is, and by the dispatcher at a barrier.
 	mu        sync.Mutex
 	turned    *sync.Cond
-	turn      uint64 // the task whose turn it is
-	watermark int64  // Unix nanoseconds
+	turn      uint64       // the task whose turn it is
+	watermark int64        // Unix nanoseconds
+	shown     atomic.Int64 // watermark, for who is not in turn
 	first     []firstRecord
 	admitted  []*admission
 
 	counts Counts // under mu
 	said   map[record.Reason]time.Time
 
-	acks acks
+	reading  int64  // under mu: next, and the newest state, for the record lanes
+	newState []byte // under mu
+
+	progress []*progress // by record sink
 }
 
 // firstRecord is the first record of a window in a partition: where a restart has to begin to build the window anew.
@@ -54,22 +59,54 @@ type admission struct {
 	keys   [][]map[string]struct{} // chain, level
 }
 
-func newPartition(b *batch.Partition, number int, source *SourceSettings, s *shard, now time.Time) *partition {
+func newPartition(b *batch.Partition, number int, source *SourceSettings, s *shard, sinks int, now time.Time) *partition {
 	p := &partition{
 		Partition: b, number: number, source: source, shard: s, watermark: cursor.NoWatermark, lastData: now,
 		said: map[record.Reason]time.Time{},
 	}
 	p.turned = sync.NewCond(&p.mu)
+	p.shown.Store(cursor.NoWatermark)
+	p.progress = make([]*progress, sinks)
+	for i := range p.progress {
+		p.progress[i] = &progress{}
+	}
 	return p
 }
 
-// resume sets p where the run before left it; reading goes on from offset.
-func (p *partition) resume(saved cursor.Partition, offset int64) {
+// begin sets p where its first batch begins.
+func (p *partition) begin(offset int64) {
+	p.next, p.reading = offset, offset
+	for _, k := range p.progress {
+		k.start(offset)
+	}
+}
+
+// position returns up to where lines have been given to the workers, and the source's state there.
+func (p *partition) position() (next int64, state []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reading, p.newState
+}
+
+// indexed returns the offset below which every record sink has confirmed.
+func (p *partition) indexed() int64 {
+	if len(p.progress) == 0 {
+		next, _ := p.position()
+		return next
+	}
+	lowest := p.progress[0].indexed()
+	for _, k := range p.progress[1:] {
+		lowest = min(lowest, k.indexed())
+	}
+	return lowest
+}
+
+// resume sets p where the run before left it.
+func (p *partition) resume(saved cursor.Partition) {
 	p.saved = saved
 	p.watermark = saved.Watermark
-	p.next = offset
-	p.state = saved.State
-	p.acks.done = saved.Indexed
+	p.shown.Store(saved.Watermark)
+	p.state, p.newState = saved.State, saved.State
 	p.Needed.Store(saved.Start())
 }
 
@@ -101,6 +138,7 @@ func (p *partition) pass(t *task, w *worker) int64 {
 		}
 	}
 	p.watermark = max(before, w.watermark)
+	p.shown.Store(p.watermark)
 	p.turn++
 	p.turned.Broadcast()
 	return before
@@ -156,7 +194,7 @@ func (p *partition) forget(cfg *windowing, final, savedFinal int64) {
 func (p *partition) cursor() cursor.Partition {
 	c := cursor.Partition{
 		Source: p.Source, Name: p.Name, ID: p.ID, Replay: p.next, Watermark: p.watermark,
-		Read: p.next, Indexed: p.acks.confirmed(), State: p.state,
+		Read: p.next, Indexed: p.indexed(), State: p.state,
 	}
 	for _, f := range p.first {
 		if f.offset < c.Replay {
@@ -164,55 +202,4 @@ func (p *partition) cursor() cursor.Partition {
 		}
 	}
 	return c
-}
-
-// acks follows which tasks' records every record sink has confirmed. Tasks are started in the order of their offsets and
-// confirmed in any.
-type acks struct {
-	mu      sync.Mutex
-	done    int64 // everything below is confirmed
-	waiting []*ack
-}
-
-// ack is a task whose records are on their way.
-type ack struct {
-	next int64 // offset after its last line
-	left int   // confirmations that have not come
-}
-
-// start notes a task that ends before next and waits for n confirmations.
-func (a *acks) start(next int64, n int) *ack {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	k := &ack{next: next, left: n}
-	a.waiting = append(a.waiting, k)
-	a.settle()
-	return k
-}
-
-// confirm takes one confirmation of k.
-func (a *acks) confirm(k *ack) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	k.left--
-	if k.left < 0 {
-		panic("BUG: a record sink confirmed a body twice")
-	}
-	a.settle()
-}
-
-func (a *acks) settle() {
-	n := 0
-	for n < len(a.waiting) && a.waiting[n].left == 0 {
-		a.done = max(a.done, a.waiting[n].next)
-		n++
-	}
-	a.waiting = slices.Delete(a.waiting, 0, n)
-}
-
-// confirmed returns the offset below which everything is confirmed.
-func (a *acks) confirmed() int64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.done
 }

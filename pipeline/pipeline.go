@@ -27,6 +27,7 @@ type Pipeline struct {
 	bodies  []*bodyPool    // by record sink
 
 	lanes     []*lane
+	records   []*recordLane // by record sink
 	committer *committer
 
 	// The dispatcher's own. known guards the slices for Stats.
@@ -78,8 +79,9 @@ func New(s Settings) (*Pipeline, error) {
 		}
 		p.services = append(p.services, []byte(service))
 	}
-	for range s.RecordSinks {
+	for i := range s.RecordSinks {
 		p.bodies = append(p.bodies, &bodyPool{})
+		p.records = append(p.records, &recordLane{pipeline: p, sink: i, wake: make(chan struct{}, 1)})
 	}
 	for range s.Workers {
 		p.workers = append(p.workers, newWorker(p))
@@ -111,6 +113,12 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		lanes.Go(func() { l.run(drain) })
 	}
 	lanes.Go(func() { p.committer.run(drain) })
+	forwarding, stopForwarding := context.WithCancel(drain)
+	defer stopForwarding()
+	var forward sync.WaitGroup
+	for _, l := range p.records {
+		forward.Go(func() { l.run(forwarding) })
+	}
 	for _, w := range p.workers {
 		workers.Go(func() { w.run(p.tasks) })
 	}
@@ -143,6 +151,8 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	p.dispatch(in)
 	close(p.tasks)
 	workers.Wait()
+	stopForwarding()
+	forward.Wait()
 
 	err := p.finish(drain)
 	giveUp()
@@ -210,14 +220,11 @@ func (p *Pipeline) open(ctx context.Context) error {
 		}
 		for _, o := range opened {
 			k := p.addPartition(o.Partition, i)
-			k.next = o.Offset
+			k.begin(o.Offset)
 			for _, c := range saved {
 				if c.Name == o.Partition.Name && c.ID == o.Partition.ID {
-					k.resume(c, o.Offset)
+					k.resume(c)
 				}
-			}
-			if k.saved.Name == "" {
-				k.acks.done = o.Offset
 			}
 		}
 	}
@@ -237,7 +244,7 @@ func (p *Pipeline) addPartition(b *batch.Partition, source int) *partition {
 	if s == nil {
 		s = p.addShard(b.Shard)
 	}
-	k := newPartition(b, source, &p.set.Sources[source], s, p.set.Now())
+	k := newPartition(b, source, &p.set.Sources[source], s, len(p.set.RecordSinks), p.set.Now())
 	s.partitions = append(s.partitions, k)
 	p.partitions = append(p.partitions, k)
 	p.byBatch[b] = k

@@ -42,6 +42,11 @@ type SourceSettings struct {
 	Service   string // service of records that name none; empty: Name
 	Source    Source
 	NewParser func() Parser // one for each worker
+
+	// Again returns another Source of the same logs, for a record sink that was left behind: its Open is given the offsets to
+	// begin at, and it runs until it is told to stop. nil: the logs cannot be read again, and a record sink that has no room
+	// holds everything up.
+	Again func() (Source, error)
 }
 
 // MetricSinkSettings is one metric sink and what is promised for it.

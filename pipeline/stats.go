@@ -36,6 +36,7 @@ type Stats struct {
 	Partitions  []PartitionStats
 	Shards      []ShardStats
 	Lanes       []LaneStats
+	RecordLanes []RecordLaneStats
 	Commit      CommitStats
 	OpenWindows int64    // parts of windows in memory, added up over workers
 	Panes       [3]int64 // sent, by point.PaneKind
@@ -70,6 +71,14 @@ type LaneStats struct {
 	LastError    string // of the attempt going on; empty while all is well
 }
 
+// RecordLaneStats is of one record sink.
+type RecordLaneStats struct {
+	Name    string
+	Behind  int64 // partitions whose records wait until they are read again
+	Waiting int64 // offsets of them
+	Lost    int64 // stretches whose log was gone when they were to be read again
+}
+
 // CommitStats is of the saving of cursors.
 type CommitStats struct {
 	Saves, Failures int64
@@ -95,7 +104,7 @@ func (p *Pipeline) Stats() Stats {
 		k.mu.Lock()
 		s.Partitions = append(s.Partitions, PartitionStats{Source: k.Source, Name: k.Name, Shard: k.Shard, Counts: k.counts, Watermark: k.watermark})
 		k.mu.Unlock()
-		s.Partitions[len(s.Partitions)-1].Indexed = k.acks.confirmed()
+		s.Partitions[len(s.Partitions)-1].Indexed = k.indexed()
 	}
 	for _, l := range p.lanes {
 		l.mu.Lock()
@@ -103,6 +112,13 @@ func (p *Pipeline) Stats() Stats {
 		stats.QueuedPanes, stats.QueuedPoints = len(l.queue), l.points
 		l.mu.Unlock()
 		s.Lanes = append(s.Lanes, stats)
+	}
+	for i, l := range p.records {
+		r := RecordLaneStats{Name: l.name(), Behind: l.partitions.Load(), Lost: l.lost.Load()}
+		for _, k := range partitions {
+			r.Waiting += k.progress[i].waiting()
+		}
+		s.RecordLanes = append(s.RecordLanes, r)
 	}
 	c := p.committer
 	c.mu.Lock()

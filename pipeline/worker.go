@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"hash/maphash"
 	"math"
@@ -20,10 +21,9 @@ type task struct {
 	batch     *sharedBatch
 	from, to  int64 // offsets
 
-	metrics  bool // count the lines into windows
-	replayed bool // a run before has counted them: discarding sinks have had their part of windows it emitted
-	records  bool // hand them to the record sinks
-	ack      *ack // nil unless records
+	metrics  bool    // count the lines into windows
+	replayed bool    // a run before has counted them: discarding sinks have had their part of windows it emitted
+	spans    []*span // by record sink: what it is to be handed; nil for one that is not
 
 	now     int64 // Unix nanoseconds, when the task was given out
 	emitted int64 // the saved Emitted of the shard, for replayed
@@ -110,25 +110,55 @@ func (w *worker) process(t *task) {
 	w.pairs, w.touched = w.pairs[:0], w.touched[:0]
 	w.watermark, w.lastTime = cursor.NoWatermark, 0
 	w.counts, w.sample = Counts{}, malformed{}
-	if t.records {
-		for i := range w.bodies {
-			w.bodies[i] = w.pipeline.bodies[i].get()
-		}
+	if records := w.open(t); records || t.metrics {
+		w.parsers[p.number].Reset(p.Partition)
+		w.split(t)
 	}
-	w.parsers[p.number].Reset(p.Partition)
-	w.split(t)
 	before := p.pass(t, w)
-	if t.records {
-		w.submit(t)
-	}
+	w.submit(t)
 	w.count(t, before)
 	w.report(t)
 	w.series.tidy(w.taskNumber)
 }
 
+// forward hands the task's records over, and waits for room. A record lane's worker does nothing else.
+func (w *worker) forward(ctx context.Context, t *task) error {
+	w.arena, w.counts, w.sample, w.lastTime = w.arena[:0], Counts{}, malformed{}, 0
+	w.open(t)
+	w.parsers[t.partition.number].Reset(t.partition.Partition)
+	w.split(t)
+	defer w.report(t)
+	for i, body := range w.bodies {
+		if body == nil {
+			continue
+		}
+		w.bodies[i] = nil
+		w.address(t, i, body)
+		if body.Docs == 0 {
+			body.Done(body)
+		} else if err := w.pipeline.set.RecordSinks[i].Sink.Submit(ctx, body); err != nil {
+			return err // the run is at its end
+		}
+	}
+	return nil
+}
+
+// open gets a body for each record sink that the task's records are for.
+func (w *worker) open(t *task) (any bool) {
+	for i, s := range t.spans {
+		if s != nil {
+			w.bodies[i], any = w.pipeline.bodies[i].get(), true
+		}
+	}
+	return any
+}
+
 // split cuts the task's bytes into lines and parses them a chunk at a time.
 func (w *worker) split(t *task) {
 	b := t.batch.Batch
+	if len(b.Data) == 0 && b.Oversize == 0 {
+		return // a stretch that its source could not read
+	}
 	if b.Oversize > 0 {
 		w.counts.Read += int64(b.Oversize)
 		w.counts.Reasons[record.Oversize] += int64(b.Oversize)
@@ -214,17 +244,20 @@ func (w *worker) chunk(t *task) {
 				r.TimeNanos = t.now
 			}
 		}
-		if t.records && r.Drop&record.DropRecords == 0 {
+		if t.spans != nil && r.Drop&record.DropRecords == 0 {
 			if keep != i {
 				recs[keep] = *r
 			}
 			keep++
 		}
 	}
-	if !t.records || keep == 0 {
+	if keep == 0 {
 		return
 	}
 	for i, body := range w.bodies {
+		if body == nil {
+			continue
+		}
 		body.Bytes = w.pipeline.set.RecordSinks[i].Sink.Append(body.Bytes, t.partition.Partition, recs[:keep])
 		body.Docs += keep
 	}
@@ -433,24 +466,40 @@ func (w *worker) drop(key windowKey) {
 	w.pipeline.openParts.Add(-1)
 }
 
-// submit hands the documents to the record sinks. It blocks while a sink holds as much as it may.
+// submit hands the documents to the record sinks. A sink without room is left behind, and its record lane reads them again;
+// unless that cannot be, or all is to be read at once and nothing is live: then submit waits.
 func (w *worker) submit(t *task) {
-	p := t.partition
+	p, set := t.partition, &w.pipeline.set
 	for i, body := range w.bodies {
-		w.bodies[i] = nil
-		if body.Docs == 0 {
-			w.pipeline.bodies[i].put(body)
-			p.acks.confirm(t.ack)
+		if body == nil {
 			continue
 		}
-		body.Done = func(b *Body) {
-			w.pipeline.bodies[i].put(b)
-			p.acks.confirm(t.ack)
+		w.bodies[i] = nil
+		w.address(t, i, body)
+		switch sink := set.RecordSinks[i].Sink; {
+		case body.Docs == 0:
+			body.Done(body)
+		case sink.Offer(body):
+		case p.source.Again != nil && !set.Once:
+			w.pipeline.bodies[i].put(body)
+			if p.progress[i].leave(t.spans[i]) {
+				w.pipeline.records[i].left()
+			}
+		default:
+			if err := sink.Submit(w.pipeline.drain, body); err != nil {
+				// The run is at its end: what is not confirmed is read again by the next.
+				set.Log.Debug("records left for the next run", "sink", set.RecordSinks[i].Name, "error", err)
+			}
 		}
-		if err := w.pipeline.set.RecordSinks[i].Sink.Submit(w.pipeline.drain, body); err != nil {
-			// The run is at its end: what is not confirmed is read again by the next.
-			w.pipeline.set.Log.Debug("records left for the next run", "sink", w.pipeline.set.RecordSinks[i].Name, "error", err)
-		}
+	}
+}
+
+// address says what is to happen when record sink i has the body.
+func (w *worker) address(t *task, i int, body *Body) {
+	pool, progress, s := w.pipeline.bodies[i], t.partition.progress[i], t.spans[i]
+	body.Done = func(b *Body) {
+		pool.put(b)
+		progress.confirm(s)
 	}
 }
 

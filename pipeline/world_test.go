@@ -55,6 +55,7 @@ type testSource struct {
 	partitions []*batch.Partition
 	offsets    []int64
 	linger     bool // do not end: stay silent at the end until told to stop
+	calm       bool // no pauses
 }
 
 func (s *testSource) Open(_ context.Context, saved []cursor.Partition) ([]Opened, error) {
@@ -99,7 +100,7 @@ func (s *testSource) Run(ctx context.Context, out chan<- *batch.Batch) error {
 		case <-ctx.Done():
 			return nil
 		}
-		if s.rand.IntN(4) == 0 { // let epochs in between
+		if !s.calm && s.rand.IntN(4) == 0 { // let epochs in between
 			select {
 			case <-time.After(time.Duration(s.rand.IntN(3)) * time.Second):
 			case <-ctx.Done():
@@ -195,8 +196,10 @@ func (statsdSink) Close() error { return nil }
 
 type recordSink struct {
 	*world
-	held []*Body
-	rand *rand.Rand
+	held    []*Body
+	rand    *rand.Rand
+	down    bool // no room, under mu
+	refuses int  // one Offer of so many finds no room, if not 0
 }
 
 func (s *recordSink) Append(body []byte, p *batch.Partition, recs []record.Record) []byte {
@@ -204,6 +207,20 @@ func (s *recordSink) Append(body []byte, p *batch.Partition, recs []record.Recor
 		body = append(p.AppendID(body, recs[i].Offset), '\n')
 	}
 	return body
+}
+
+// Offer takes bodies as long as it is neither down nor out of luck.
+func (s *recordSink) Offer(b *Body) bool {
+	s.mu.Lock()
+	no := s.down || s.refuses > 0 && s.rand.IntN(s.refuses) == 0
+	s.mu.Unlock()
+	return !no && s.Submit(nil, b) == nil
+}
+
+func (s *recordSink) Roomy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.down
 }
 
 // Submit confirms bodies out of order: it holds a few back.
@@ -262,7 +279,9 @@ func (w *world) run(t *testing.T, logs []*testLog, r testRun) bool {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	w.mu.Lock()
 	w.dead, w.die = false, cancel
+	w.mu.Unlock()
 	random := rand.New(rand.NewPCG(r.seed, 1))
 	s := Settings{
 		Sources: []SourceSettings{{Name: "test", Source: &testSource{logs: logs, rand: random, linger: r.linger}, NewParser: func() Parser { return testParser{} }}},
@@ -292,6 +311,8 @@ func (w *world) run(t *testing.T, logs []*testLog, r testRun) bool {
 		t.Fatalf("seed %d: %v", r.seed, err)
 	}
 	checkConservation(t, p.Stats())
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return !w.dead
 }
 

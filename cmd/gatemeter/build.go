@@ -157,14 +157,21 @@ func (p *process) addSource(set *pipeline.Settings, c *config.Config, s *config.
 		if err != nil {
 			return fmt.Errorf("source %s: %w", s.Name, err)
 		}
-		src, err := file.New(file.Settings{
+		fs := file.Settings{
 			Name: s.Name, Shard: c.Shard, Paths: s.Paths, Start: start, MaxLine: int(s.MaxLine), Once: with.once,
 			RotateWait: s.RotateWait, PollInterval: s.PollInterval, Pool: pool, Now: time.Now, Log: with.log,
-		})
+		}
+		src, err := file.New(fs)
 		if err != nil {
 			return fmt.Errorf("source %s: %w", s.Name, err)
 		}
 		settings.Source = src
+		settings.Again = func() (pipeline.Source, error) {
+			// Buffers of its own: those of the live reading must not wait for a sink that is slow.
+			again := fs
+			again.Pool, again.Log = batch.NewPool(bufferSize, 0), with.log.With("reading", "again")
+			return file.New(again)
+		}
 		p.checks = append(p.checks, func() admin.Check { return check("source/"+s.Name, src.Ready()) })
 		p.collect = append(p.collect, func(emit func(admin.Sample)) { admin.Files(s.Name, src.Stats(), emit) })
 	case "stdin":

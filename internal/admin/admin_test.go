@@ -235,6 +235,7 @@ func everything(emit func(Sample)) {
 			{Source: "edge", Name: "/var/log/\xff\"\n.log", Shard: "web1", Watermark: cursor.NoWatermark},
 		},
 		Shards:      []pipeline.ShardStats{{Label: "web1", Emitted: 1_795_262_400, Final: 1_795_262_340}, {Label: "new", Emitted: cursor.NoWatermark, Final: cursor.NoWatermark}},
+		RecordLanes: []pipeline.RecordLaneStats{{Name: "elasticsearch", Behind: 1, Waiting: 4096}},
 		Lanes:       []pipeline.LaneStats{{Name: "graphite", Panes: 3, Newest: 1_795_262_400}, {Name: "statsd", LastError: "refused"}},
 		OpenWindows: 8,
 	}, emit)

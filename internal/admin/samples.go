@@ -44,7 +44,12 @@ var (
 	queuedPoints = metric{"gatemeter_sink_queued_points", "Points that wait for the sink.", Gauge}
 	sinkFailures = metric{"gatemeter_sink_failures_total", "Attempts to send that failed.", Counter}
 	lostPanes    = metric{"gatemeter_sink_lost_panes_total", "Panes the sink never got, by reason.", Counter}
-	sinkNewest   = metric{"gatemeter_sink_newest_window_timestamp_seconds", "End of the newest window the sink confirmed.", Gauge}
+
+	recordsBehind  = metric{"gatemeter_sink_partitions_behind", "Partitions whose records the sink had no room for: they are read again for it.", Gauge}
+	recordsWaiting = metric{"gatemeter_sink_waiting_offsets", "Offsets (bytes, for files) whose records wait to be read again for the sink.", Gauge}
+	recordsLost    = metric{"gatemeter_sink_lost_stretches_total", "Stretches of logs that were gone when they were to be read again for the sink.", Counter}
+
+	sinkNewest = metric{"gatemeter_sink_newest_window_timestamp_seconds", "End of the newest window the sink confirmed.", Gauge}
 
 	submitted = metric{"gatemeter_index_submitted_documents_total", "Documents handed to the record sink: settled and in flight ones.", Counter}
 	settled   = metric{"gatemeter_index_settled_documents_total", "Documents the record sink is done with, by outcome.", Counter}
@@ -129,6 +134,13 @@ func Pipeline(s *pipeline.Stats, emit func(Sample)) {
 	e.count(saveFailures, s.Commit.Failures)
 	for i := range s.Lanes {
 		lane(&s.Lanes[i], emit)
+	}
+	for i := range s.RecordLanes {
+		l := &s.RecordLanes[i]
+		e := emitter{emit, []Label{{"sink", l.Name}}}
+		e.count(recordsBehind, l.Behind)
+		e.count(recordsWaiting, l.Waiting)
+		e.count(recordsLost, l.Lost)
 	}
 }
 

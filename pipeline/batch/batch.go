@@ -9,8 +9,8 @@ import (
 )
 
 // Partition is an ordered log that can be read again from an offset: a file with its rotations, a Kafka topic-partition, a
-// spool. A source makes one *Partition for each and uses that pointer in all its batches; the fields but Needed do not
-// change after the first batch.
+// spool. A source makes one *Partition for each and uses that pointer in all its batches; the fields but the atomic
+// ones do not change after the first batch.
 type Partition struct {
 	Source string // the source's name in the config
 	Name   string // stable within the source: the live file's path, topic-3, "-" for stdin
@@ -23,6 +23,11 @@ type Partition struct {
 	// Needed is the offset from which the log may have to be read again: the pipeline raises it after each saved cursor. A
 	// source may forget what it knew about the log below it.
 	Needed atomic.Int64
+
+	// Hold says that the partition is far ahead of another of its shard that is still being caught up with: a source should
+	// read on elsewhere, so that the windows open at a time, and with them memory, stay few. Reading on all the same harms
+	// nothing else. The pipeline sets it.
+	Hold atomic.Bool
 }
 
 // AppendID appends the id of the partition's record at offset to dst: ID, a dash, and the offset as twelve hex digits or more.
@@ -54,7 +59,8 @@ type Batch struct {
 
 	First, Next int64 // offset of the first line; offset after the last
 
-	// Oversize is how many lines longer than max_line lie in [First, Next) and are not in Data. Data is empty then.
+	// Oversize is how many lines longer than max_line lie in [First, Next) and are not in Data. Data is empty then. With an
+	// empty Data and no Oversize, [First, Next) is a stretch that cannot be read any more.
 	Oversize int
 
 	// State is what the source needs, besides an offset, to go on from any offset in [Partition.Needed, Next]: saved with

@@ -35,7 +35,7 @@ func (h *Histogram) Add(ns int64) {
 		h.min, h.max = min(h.min, ns), max(h.max, ns)
 	}
 	h.count++
-	h.sum += ns
+	h.sum = Plus(h.sum, ns)
 	if ns == 0 {
 		h.zeros++
 		return
@@ -59,7 +59,7 @@ func (h *Histogram) Merge(o *Histogram) {
 	}
 	h.count += o.count
 	h.zeros += o.zeros
-	h.sum += o.sum
+	h.sum = Plus(h.sum, o.sum)
 	if len(o.counts) == 0 {
 		return
 	}
@@ -70,6 +70,15 @@ func (h *Histogram) Merge(o *Histogram) {
 	}
 }
 
+// Plus returns a+b for numbers that are not negative, math.MaxInt64 when that is too large: so long a sum stays a sum of
+// something, and is the same in any order.
+func Plus(a, b int64) int64 {
+	if s := a + b; s >= 0 {
+		return s
+	}
+	return math.MaxInt64
+}
+
 // Reset empties h and keeps its memory.
 func (h *Histogram) Reset() {
 	*h = Histogram{counts: h.counts[:0]}
@@ -78,7 +87,7 @@ func (h *Histogram) Reset() {
 // Count returns how many values there are.
 func (h *Histogram) Count() int64 { return h.count }
 
-// Sum returns the sum of all values in nanoseconds.
+// Sum returns the sum of all values in nanoseconds, at most math.MaxInt64 (292 years).
 func (h *Histogram) Sum() int64 { return h.sum }
 
 // Min returns the smallest value in nanoseconds, 0 when there is none.

@@ -52,8 +52,7 @@ func (p *partition) skipLost(ctx context.Context, out chan<- *batch.Batch, f *fi
 	}
 	p.src.shut(f)
 	p.last, p.chain, p.fruitless = f, p.chain[1:], fruitless{}
-	// One line stands for all of them: a batch that covers offsets has lines or an oversize one.
-	b := &batch.Batch{First: p.next, Next: end, Oversize: 1}
+	b := &batch.Batch{First: p.next, Next: end}
 	return b.Next <= b.First || p.send(ctx, out, b, nil)
 }
 

@@ -145,8 +145,8 @@ func TestLostSegment(t *testing.T) {
 			}
 		}
 	}
-	if n := len(got.lines); n < 202 || n > 205 || got.oversize != 1 {
-		t.Errorf("%d lines, %d stand-ins, want some 203 and one", n, got.oversize)
+	if n := len(got.lines); n < 202 || n > 205 || got.gone != 1 {
+		t.Errorf("%d lines, %d lost stretches, want some 203 and one", n, got.gone)
 	}
 	if st := k.source.Stats().Partitions[0]; st.Lost != 1 || st.LostBytes != int64(len(numbered(100, 200))) || log.count("not to be found") != 1 {
 		t.Errorf("stats %+v, log:\n%s", st, log.String())
@@ -234,8 +234,8 @@ func TestMountedLate(t *testing.T) {
 	rename(t, filepath.Join(folder, "away"), filepath.Dir(path))
 	await(t, "the rest", func() bool { return r.count("") >= 110 })
 	expectNumbered(t, r.lines(""), 110)
-	if w := r.row(""); w.oversize != 0 {
-		t.Errorf("%d stand-ins for something lost", w.oversize)
+	if w := r.row(""); w.gone != 0 {
+		t.Errorf("%d stretches lost", w.gone)
 	}
 }
 
@@ -268,8 +268,8 @@ func TestShorterAfterACrash(t *testing.T) {
 		if replay < read {
 			want += 100
 		}
-		if n := len(w.lines); n != want || w.oversize != 1 || w.lines[n-2] != numbered(700, 701)[:5]+"glued" || w.offsets[n-2] != read+hole {
-			t.Errorf("%d lines and %d stand-ins, %q at %d; want %d, at %d", n, w.oversize, w.lines[n-2:], w.offsets[n-2], want, read+hole)
+		if n := len(w.lines); n != want || w.gone != 1 || w.lines[n-2] != numbered(700, 701)[:5]+"glued" || w.offsets[n-2] != read+hole {
+			t.Errorf("%d lines and %d lost stretches, %q at %d; want %d, at %d", n, w.gone, w.lines[n-2:], w.offsets[n-2], want, read+hole)
 		}
 		if log.count("shorter than what had been read") == 0 {
 			t.Errorf("logged:\n%s", log.String())

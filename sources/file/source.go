@@ -19,10 +19,11 @@ import (
 var _ pipeline.Source = (*Source)(nil)
 
 const (
-	maxOpen     = 512                // files open at a time
-	scanEvery   = 4                  // polls between two looks at all folders
-	maxMessages = 1000               // things refused that are told apart
-	forgetAfter = 7 * 24 * time.Hour // a log without any file is remembered this long after its last line
+	maxOpen     = 512                  // files open at a time
+	scanEvery   = 4                    // polls between two looks at all folders
+	maxMessages = 1000                 // things refused that are told apart
+	holdWait    = 2 * time.Millisecond // between looks at a partition that is held back
+	forgetAfter = 7 * 24 * time.Hour   // a log without any file is remembered this long after its last line
 )
 
 // errMoved says that another file is where one was seen.
@@ -141,10 +142,12 @@ func (s *Source) Run(ctx context.Context, out chan<- *batch.Batch) error {
 	poll := time.NewTicker(s.set.PollInterval)
 	defer poll.Stop()
 	for polls := 0; ctx.Err() == nil; {
-		busy, left := false, false
+		busy, left, held := false, false, false
 		for i := 0; i < len(s.partitions); i++ {
 			p := s.partitions[i]
-			if p.ready {
+			if p.ready && p.pub.Hold.Load() {
+				held = true
+			} else if p.ready {
 				p.ready = p.step(ctx, out)
 				busy = busy || p.ready
 			}
@@ -164,7 +167,12 @@ func (s *Source) Run(ctx context.Context, out chan<- *batch.Batch) error {
 			}
 			continue
 		}
+		var again <-chan time.Time
+		if held {
+			again = time.After(holdWait)
+		}
 		select {
+		case <-again:
 		case <-w.wake:
 			s.woken(w)
 		case <-poll.C:
