@@ -52,6 +52,22 @@ test-e2e: build ## the binary against real nginx, Graphite, StatsD and Elasticse
 e2e-large: build ## a million lines, killed ten times on the way, against the oracle; some minutes
 	GATEMETER_E2E_LINES=1000000 $(GO) test -count=1 -v -timeout 60m -run '^TestGenerated' ./internal/e2e
 
+# What `make bench` times; PEERS=FOLDER has the binaries vector, fluent-bit, prometheus-nginxlog-exporter.
+BENCH_SIZE ?= 1GB
+BENCH_PEER_SIZE ?= 200MB
+BENCH_ROUNDS ?= 5
+BENCH_NAME ?= latest
+
+.PHONY: bench
+bench: ## time the binary on 1 GB logs beside wc, mawk and other tools; docs/performance.md
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bench/data/gatemeter ./cmd/gatemeter
+	$(GO) run ./bench -binary bench/data/gatemeter -size $(BENCH_SIZE) -peer-size $(BENCH_PEER_SIZE) -rounds $(BENCH_ROUNDS) \
+	  -name $(BENCH_NAME) -peers "$(PEERS)"
+
+.PHONY: bench-micro
+bench-micro: ## Go's benchmarks of parsing, counting and encoding
+	$(GO) test -run '^$$' -bench . -benchtime 0.5s ./parsers/... ./pipeline/... ./sinks/... ./bench/...
+
 .PHONY: install-servers
 install-servers: ## put the servers that tests need on this Debian machine
 	@internal/servers/install.sh
