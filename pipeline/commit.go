@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 )
 
@@ -85,6 +86,7 @@ func (c *committer) step() bool {
 	var err error
 	if c.pipeline.set.Save != nil {
 		err = c.pipeline.set.Save(k.cursors)
+		_ = fault.At("cursor.saved")
 	}
 	c.mu.Lock()
 	if err != nil {

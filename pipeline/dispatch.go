@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 )
@@ -52,6 +53,7 @@ func (p *Pipeline) take(b *batch.Batch) *shard {
 		k = p.addPartition(b.Partition, source)
 		k.begin(b.First)
 	}
+	_ = fault.At("batch.taken")
 	now := p.set.Now()
 	k.caughtUp, k.ended = b.CaughtUp, b.Ended
 	if b.State != nil {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 	"github.com/gatemeter/gatemeter/pipeline/point"
 )
@@ -35,11 +36,13 @@ func (p *Pipeline) epoch(end bool) {
 		}
 		cursors = append(cursors, p.cursor(s))
 	}
+	_ = fault.At("epoch.collected")
 	hold := p.set.Once || p.behind()
 	for _, l := range p.lanes {
 		l.push(p.epochs, panes, hold)
 	}
 	p.committer.offer(p.epochs, cursors)
+	_ = fault.At("epoch.offered")
 	if hold {
 		for _, l := range p.lanes {
 			l.waitForRoom(p.stopping, p.set.Once)

@@ -1,12 +1,14 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"sync"
 	"time"
 
+	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/pipeline/point"
 )
 
@@ -160,7 +162,10 @@ func (l *lane) run(ctx context.Context) {
 			}
 		}
 		for {
-			err := l.sink.Send(ctx, panes)
+			err := fault.At("panes.sending")
+			if err == nil {
+				err = cmp.Or(l.sink.Send(ctx, panes), fault.At("panes.sent"))
+			}
 			if ctx.Err() != nil && err != nil {
 				return // not confirmed: the next run sends them
 			}

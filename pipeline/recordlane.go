@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 )
@@ -118,7 +119,11 @@ func (l *recordLane) catchUp(ctx context.Context) error {
 		if len(saved) == 0 {
 			continue
 		}
-		source, err := set.Again()
+		err := fault.At("records.again")
+		var source Source
+		if err == nil {
+			source, err = set.Again()
+		}
 		if err == nil {
 			_, err = source.Open(ctx, saved)
 		}

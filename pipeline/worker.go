@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 	"github.com/gatemeter/gatemeter/pipeline/distinct"
@@ -116,7 +117,9 @@ func (w *worker) process(t *task) {
 	}
 	before := p.pass(t, w)
 	w.submit(t)
+	_ = fault.At("records.handed")
 	w.count(t, before)
+	_ = fault.At("task.counted")
 	w.report(t)
 	w.series.tidy(w.taskNumber)
 }

@@ -214,7 +214,7 @@ func (s *recordSink) Offer(b *Body) bool {
 	s.mu.Lock()
 	no := s.down || s.refuses > 0 && s.rand.IntN(s.refuses) == 0
 	s.mu.Unlock()
-	return !no && s.Submit(nil, b) == nil
+	return !no && s.Submit(context.Background(), b) == nil
 }
 
 func (s *recordSink) Roomy() bool {

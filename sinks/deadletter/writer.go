@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gatemeter/gatemeter/internal/fault"
 )
 
 // Options say how much is kept.
@@ -224,7 +226,9 @@ func (w *Writer) write(lines []byte) error {
 	current := &w.files[len(w.files)-1]
 	_, err := w.file.WriteAt(lines, current.size)
 	if err == nil {
+		_ = fault.At("letter.written")
 		err = w.file.Sync()
+		_ = fault.At("letter.synced")
 	}
 	if err != nil {
 		// The next try overwrites what there is of these lines; a crash before that is repaired by Open.

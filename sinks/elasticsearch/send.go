@@ -9,6 +9,8 @@ import (
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/gatemeter/gatemeter/internal/fault"
 )
 
 // sender makes one bulk request at a time, and keeps its buffers for the next.
@@ -49,7 +51,15 @@ func (s *sender) send(k *Sink, r *request) verdict {
 	if !k.target.dated {
 		bulk.Index = k.target.name
 	}
+	if err := fault.At("bulk.sending"); err != nil {
+		body.Close()
+		return verdict{trouble: &trouble{unreachable, err}}
+	}
 	res, err := bulk.Do(ctx, k.client)
+	if lost := fault.At("bulk.answered"); lost != nil && err == nil {
+		res.Body.Close()
+		return verdict{trouble: &trouble{unreachable, lost}}
+	}
 	if !body.sent {
 		body.Close()
 	}

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 )
 
@@ -226,14 +227,19 @@ func (s *Store) Save(cursors []cursor.Cursor) error {
 	if int64(len(body)+headerSize) > s.capacity || s.deleted() {
 		return s.grow(body)
 	}
+	if err := fault.At("cursor.saving"); err != nil {
+		return fmt.Errorf("write cursors: %w", err)
+	}
 	other := s.capacity - s.newest
 	s.buf = appendSlot(s.buf[:0], s.capacity, s.sequence+1, body)
 	if err := s.write(s.file, s.buf, other); err != nil {
 		return fmt.Errorf("write cursors: %w", err)
 	}
+	_ = fault.At("cursor.written")
 	if err := s.file.Sync(); err != nil {
 		return fmt.Errorf("sync cursors: %w", err)
 	}
+	_ = fault.At("cursor.synced")
 	s.newest, s.sequence, s.payload = other, s.sequence+1, body
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 
+	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 )
 
@@ -18,6 +19,7 @@ func (p *partition) send(ctx context.Context, out chan<- *batch.Batch, b *batch.
 	if b.Next > b.First || b.CaughtUp {
 		p.addState(b, f)
 	}
+	_ = fault.At("batch.read")
 	next, caughtUp := b.Next, b.CaughtUp
 	select {
 	case out <- b:
