@@ -16,11 +16,23 @@ var sample = regexp.MustCompile(`^(gatemeter_[a-z_]+)(?:\{(.*)\})? ([^ ]+)$`)
 // ownMetrics returns gatemeter's own metrics: name, then labels as they stand there, then value.
 func (g *instance) ownMetrics(t *testing.T) map[string]map[string]float64 {
 	t.Helper()
-	resp, err := http.Get("http://" + g.admin + "/metrics")
+	all, err := g.scrape()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return all
+}
+
+// scrape is ownMetrics for a gatemeter that may not serve now.
+func (g *instance) scrape() (map[string]map[string]float64, error) {
+	resp, err := http.Get("http://" + g.admin + "/metrics")
+	if err != nil {
+		return nil, err
+	}
 	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET /metrics: %s", resp.Status)
+	}
 	all := map[string]map[string]float64{}
 	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
 		m := sample.FindStringSubmatch(lines.Text())
@@ -29,14 +41,14 @@ func (g *instance) ownMetrics(t *testing.T) map[string]map[string]float64 {
 		}
 		v, err := strconv.ParseFloat(m[3], 64)
 		if err != nil {
-			t.Fatalf("/metrics: %q: %v", lines.Text(), err)
+			return nil, fmt.Errorf("/metrics: %q: %w", lines.Text(), err)
 		}
 		if all[m[1]] == nil {
 			all[m[1]] = map[string]float64{}
 		}
 		all[m[1]][m[2]] = v
 	}
-	return all
+	return all, nil
 }
 
 // checkConservation wants every line accounted for, in each partition: read = skipped + malformed + parsed, parsed = left out +
