@@ -3,6 +3,7 @@ package parsers
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/gatemeter/gatemeter/bench/loggen"
 	"github.com/gatemeter/gatemeter/pipeline"
@@ -19,7 +20,7 @@ func BenchmarkGenerated(b *testing.B) {
 				b.Fatal(err)
 			}
 			p := newParser()
-			g := loggen.New(loggen.Options{Format: of, Seed: 1})
+			g := loggen.New(loggen.Options{Format: of, Seed: 1, Start: time.Unix(1767225600, 0)})
 			var lines [][]byte
 			size := 0
 			for range 64 * pipeline.ChunkLines {
@@ -28,6 +29,19 @@ func BenchmarkGenerated(b *testing.B) {
 				size += len(line)
 			}
 			var recs [pipeline.ChunkLines]record.Record
+			bad := 0
+			for i := range lines {
+				r := &recs[0]
+				r.Reset()
+				r.Line = lines[i]
+				p.Parse(recs[:1])
+				if r.Reason != record.None {
+					bad++
+				}
+			}
+			if bad > len(lines)/100 {
+				b.Fatalf("%d of %d lines are malformed", bad, len(lines))
+			}
 			b.SetBytes(int64(size / len(lines)))
 			b.ReportAllocs()
 			for n := 0; b.Loop(); n++ { // an operation is a line
