@@ -49,6 +49,12 @@ const within = 30 * time.Second
 func newWorld(t *testing.T, lines int) *world {
 	t.Helper()
 	t.Parallel()
+	return newSerialWorld(t, lines)
+}
+
+// newSerialWorld is newWorld for a test whose servers are real, and heavy enough to run alone.
+func newSerialWorld(t *testing.T, lines int) *world {
+	t.Helper()
 	w := &world{t: t, log: newFeed(t, lines)}
 	w.job = job{
 		Window: 1, Lateness: 2, Amend: 20, Percentiles: []float64{50, 99},

@@ -47,7 +47,12 @@ func (s *sender) send(k *Sink, r *request) verdict {
 	}
 	defer p.wait()
 	body := p.reader()
-	bulk := esapi.BulkRequest{Body: body, FilterPath: filterPath, Header: header}
+	bulk := esapi.BulkRequest{
+		Body: body, FilterPath: filterPath, Header: header,
+		// How long the server waits for a primary shard, a minute by itself: less than we do, so that it is heard to say that it
+		// has none.
+		Timeout: k.config.RequestTimeout / 2,
+	}
 	if !k.target.dated {
 		bulk.Index = k.target.name
 	}
