@@ -158,31 +158,5 @@ func compileJSON(fields map[string]field.Op) (func() Parser, error) {
 }
 
 func compileKong(fields map[string]field.Op) (func() Parser, error) {
-	if len(fields) == 0 {
-		return func() Parser { return kong.New() }, nil
-	}
-	m := userjson.OnlyMapping(fields)
-	return func() Parser { return &mapped{Parser: kong.New(), fields: userjson.New(m)} }, nil
-}
-
-// mapped reads Kong's JSON, and then once more for what the config maps.
-type mapped struct {
-	*kong.Parser
-	fields *userjson.Parser
-}
-
-// Reset forgets the bytes that records of the batch before pointed to.
-func (m *mapped) Reset(partition *batch.Partition) {
-	m.Parser.Reset(partition)
-	m.fields.Reset(partition)
-}
-
-// Parse reads each record's Line.
-func (m *mapped) Parse(recs []record.Record) {
-	m.Parser.Parse(recs)
-	for i := range recs {
-		if recs[i].Reason == record.None {
-			m.fields.Overlay(&recs[i])
-		}
-	}
+	return overlaid(func() Parser { return kong.New() }, fields), nil
 }

@@ -1,4 +1,4 @@
-// Package auto reads lines of any format that can be told from the line itself: JSON by Kong or with well-known keys, and the
+// Package auto reads lines of any format that can be told from the line itself: JSON by gateways or with well-known keys, and the
 // family of the Common Log Format with what servers put before and behind it.
 //
 // What it makes of a line depends on the line alone. Workers read batches of one file in any order, and a restart reads them
@@ -11,6 +11,7 @@ import (
 	"github.com/gatemeter/gatemeter/parsers/apache"
 	"github.com/gatemeter/gatemeter/parsers/escape"
 	"github.com/gatemeter/gatemeter/parsers/field"
+	"github.com/gatemeter/gatemeter/parsers/jsonlog"
 	"github.com/gatemeter/gatemeter/parsers/kong"
 	"github.com/gatemeter/gatemeter/parsers/nginx"
 	"github.com/gatemeter/gatemeter/parsers/program"
@@ -22,13 +23,18 @@ import (
 // Formats is what the parsers of all workers share. It is not changed by use.
 type Formats struct {
 	json   *userjson.Mapping
+	signs  *jsonlog.Signs
+	logs   []*jsonlog.Format
 	apisix *program.Program
 	ssl    *program.Program
 }
 
 // Compile prepares the formats.
 func Compile() (*Formats, error) {
-	f := &Formats{json: userjson.NewMapping(nil)}
+	f := &Formats{json: userjson.NewMapping(nil), signs: jsonlog.NewSigns()}
+	for _, name := range jsonlog.Names() {
+		f.logs = append(f.logs, jsonlog.Compile(name))
+	}
 	var err error
 	if f.apisix, err = nginx.Compile(nginx.APISIX, "", nil); err != nil {
 		return nil, err
@@ -45,6 +51,8 @@ func Compile() (*Formats, error) {
 type Parser struct {
 	kong   *kong.Parser
 	json   *userjson.Parser
+	detect *jsonlog.Detector
+	logs   []*jsonlog.Parser
 	apisix *program.Parser
 	ssl    *program.Parser
 
@@ -56,7 +64,14 @@ type Parser struct {
 
 // New returns a parser.
 func New(f *Formats) *Parser {
-	return &Parser{kong: kong.New(), json: userjson.New(f.json), apisix: program.NewParser(f.apisix), ssl: program.NewParser(f.ssl)}
+	p := &Parser{
+		kong: kong.New(), json: userjson.New(f.json), detect: jsonlog.NewDetector(f.signs),
+		apisix: program.NewParser(f.apisix), ssl: program.NewParser(f.ssl),
+	}
+	for _, format := range f.logs {
+		p.logs = append(p.logs, jsonlog.New(format))
+	}
+	return p
 }
 
 // Format returns the name of the format that the line parsed last was read as, "" when it was none.
@@ -67,6 +82,9 @@ func (p *Parser) Reset(partition *batch.Partition) {
 	p.arena = p.arena[:0]
 	p.kong.Reset(partition)
 	p.json.Reset(partition)
+	for _, l := range p.logs {
+		l.Reset(partition)
+	}
 	p.apisix.Reset(partition)
 	p.ssl.Reset(partition)
 }
@@ -84,6 +102,10 @@ func (p *Parser) read(r *record.Record) {
 	case '{', 0xEF:
 		p.readJSON(r)
 	case '[':
+		if len(line) > 1 && line[1] == '{' {
+			p.readJSON(r) // a logger's batch
+			break
+		}
 		if len(line) > len("[10/Oct/2000:13:55:36 -0700]") && line[27] == ']' {
 			p.ssl.Read(r)
 			p.format = p.ssl.Format()
@@ -95,26 +117,6 @@ func (p *Parser) read(r *record.Record) {
 	}
 	if r.Reason != record.None {
 		p.format = ""
-	}
-}
-
-var startedAt = []byte(`"started_at"`) // Kong's time, in every record of it; never written
-
-func (p *Parser) readJSON(r *record.Record) {
-	if bytes.Contains(r.Line, startedAt) {
-		p.kong.Read(r)
-		if p.format = p.kong.Format(); r.Reason != record.NoTime {
-			return
-		}
-		reread(r)
-	}
-	p.json.Read(r)
-	p.format = p.json.Format()
-	if r.Reason == record.None && len(r.Method) == 0 && len(r.URL) == 0 && r.Status < 0 {
-		r.Fail(record.UnknownFormat, -1) // a log of something else
-	}
-	if r.Reason == record.NoTime {
-		r.Fail(record.UnknownFormat, -1)
 	}
 }
 

@@ -3,6 +3,7 @@ package jsonlog
 import (
 	"bytes"
 
+	"github.com/gatemeter/gatemeter/parsers/escape"
 	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/parsers/jsonscan"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
@@ -17,8 +18,8 @@ type Parser struct {
 
 	seen    [maxNodes / 64]uint64   // which nodes have come
 	ranks   [record.NumFields]uint8 // of what fills a field
-	kept    [keeps][]byte
-	badTime int // where a time was that is none, -1
+	kept    [kept][]byte            // values that are read when all have come, by form
+	badTime int                     // where a time was that is none, -1
 	folded  [maxKey]byte
 }
 
@@ -41,7 +42,7 @@ func (p *Parser) Parse(recs []record.Record) {
 // Read reads r.Line into r, which is empty but for its Line and Offset, or fails it.
 func (p *Parser) Read(r *record.Record) {
 	p.seen = [len(p.seen)]uint64{}
-	p.kept = [keeps][]byte{}
+	p.kept = [kept][]byte{}
 	p.badTime = -1
 	for i := range p.ranks {
 		p.ranks[i] = absentRank
@@ -57,9 +58,12 @@ func (p *Parser) Read(r *record.Record) {
 		return
 	}
 	s := p.format.schema
+	p.late(r)
 	if s.finish != nil {
 		if reason := s.finish(p, r); reason != record.None {
 			r.Fail(reason, -1)
+		}
+		if r.Reason != record.None {
 			return
 		}
 	}
@@ -77,6 +81,24 @@ func (p *Parser) Read(r *record.Record) {
 	*arena = field.Finish(r, *arena)
 }
 
+// late reads what fills only what nothing else has.
+func (p *Parser) late(r *record.Record) {
+	if v := p.keep(requestLine); len(v) > 0 {
+		field.SplitRequest(r, v)
+	}
+	if v := p.keep(vhost); len(v) > 0 {
+		p.reader.Take(r, &virtualHost, v)
+	}
+	if v := p.keep(origin); len(v) > 0 {
+		field.Origin(r, v)
+	}
+}
+
+var virtualHost = field.Op{Action: field.VHost} // never written
+
+// keep returns the value of the form as, one of those that are kept.
+func (p *Parser) keep(as form) []byte { return p.kept[as-requestLine] }
+
 // read reads the object at hand. Its depth is bounded by the tree's, or by the scanner's where the schema is deep.
 func (p *Parser) read(r *record.Record, at *node) {
 	for p.scan.Next() {
@@ -87,7 +109,7 @@ func (p *Parser) read(r *record.Record, at *node) {
 			}
 			continue
 		}
-		if p.came(n) {
+		if !n.wrapper && p.came(n) {
 			continue
 		}
 		switch kind := p.scan.Kind(); {
@@ -120,17 +142,7 @@ func (p *Parser) find(at *node, key []byte) *node {
 		}
 		key = fold(p.folded[:0], key)
 	}
-	if n := at.child(key); n != nil || !p.format.schema.dotted {
-		return n
-	}
-	for at != nil {
-		dot := bytes.IndexByte(key, '.')
-		if dot < 0 {
-			return at.child(key)
-		}
-		at, key = at.child(key[:dot]), key[dot+1:]
-	}
-	return nil
+	return p.format.find(at, key)
 }
 
 // array reads the array at hand: attributes, or a batch that has one record.
@@ -186,28 +198,58 @@ func (p *Parser) attribute(r *record.Record, list *node) {
 	}
 }
 
-// object returns the object that a line is, and how many bytes of the line stand before it. A batch of one record is that
-// record; one of several is refused behind the first.
+// object returns the object that a line is, and how many bytes of the line stand before it. A batch of one record, as loggers
+// that send several in an array write it, is that record; one of several is refused behind the first.
 func (p *Parser) object(line []byte) (object []byte, before int) {
-	s := p.format.schema
-	if s.text && line[0] != '{' {
+	start := 0
+	for start < len(line) && (line[start] == ' ' || line[start] == '\t') {
+		start++
+	}
+	switch {
+	case start == len(line) || line[start] == '{':
+	case line[start] == '[':
+		object = bytes.TrimRight(line[start+1:], " \t\r\n")
+		return bytes.TrimSuffix(object, []byte{']'}), start + 1
+	case p.format.schema.text:
 		return p.inText(line)
 	}
-	rest := line
-	if s.batch != "" {
-		if inner, ok := p.batch(line); ok {
-			rest = inner
+	return line, 0
+}
+
+// inText returns the object in a line of text, which may stand there as the text of a quoted value.
+func (p *Parser) inText(line []byte) (object []byte, before int) {
+	for at := 0; ; {
+		i := bytes.IndexByte(line[at:], '{')
+		if i < 0 || at+i+2 >= len(line) {
+			return line, 0
+		}
+		at += i
+		switch {
+		case line[at+1] == '"':
+			return line[at:], at
+		case line[at+1] == '\\' && line[at+2] == '"':
+			quoted := line[at:]
+			if end := quoteEnd(quoted); end >= 0 {
+				quoted = quoted[:end]
+			}
+			arena := p.scan.Arena()
+			start := len(*arena)
+			*arena = escape.Append(*arena, quoted, escape.C)
+			return (*arena)[start:len(*arena):len(*arena)], at
+		}
+		at++
+	}
+}
+
+// quoteEnd returns where the quote is that ends text, -1 when there is none.
+func quoteEnd(text []byte) int {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
 		}
 	}
-	rest = bytes.TrimLeft(rest, " \t")
-	if len(rest) < 2 || rest[0] != '[' {
-		return line, 0
-	}
-	rest = rest[1:]
-	before = cap(line) - cap(rest)
-	rest = bytes.TrimRight(rest, " \t\r\n}")
-	if len(rest) > 0 && rest[len(rest)-1] == ']' { // `[{…}]`, of which the last brace has been trimmed in a batch only
-		rest = rest[:len(rest)-1]
-	}
-	return rest, before
+	return -1
 }

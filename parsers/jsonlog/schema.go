@@ -1,10 +1,9 @@
 package jsonlog
 
 import (
+	"bytes"
 	"strings"
 
-	"github.com/gatemeter/gatemeter/parsers/field"
-	"github.com/gatemeter/gatemeter/parsers/nginx"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -24,8 +23,6 @@ type schema struct {
 	deep     bool
 	// lists are paths of arrays of {"key": …, "value": {…}}, read as if they were objects.
 	lists []string
-	// batch is the key of an object with nothing but an array in it, whose only member is the record.
-	batch string
 	// text finds the object in a line of text around it.
 	text bool
 
@@ -58,31 +55,31 @@ const (
 	inMicros
 	inMillis
 	inSeconds
-	millisList // the same as lists, one entry for each upstream tried: their sum
-	secondsList
+	secondsList // the sum of a list as nginx writes it, one entry for each upstream tried
 
 	last       // of a list
-	first      // of a list: X-Forwarded-For
+	forwarded  // X-Forwarded-For: its client
 	address    // `10.0.0.1:443`, `[::1]:443`: fills the client's port too
 	authority  // of a URL: `10.0.0.1:80` of `http://10.0.0.1:80/x`
 	cluster    // Envoy's: `reviews` of `outbound|9080||reviews`
 	routeKey   // `GET /pets/{id}` without its method
 	methodCode // Gravitee's number of a method, or its name
-	cipher     // the number of a TLS cipher suite, or its name
 	trace      // what carries a trace id: traceparent, X-Amzn-Trace-Id, b3, uber-trace-id …
 	verdict    // of a cache: HIT-CLUSTER is a HIT; true and false
 	secure     // yes or no: the scheme is https or http
-	requestLine
-	origin   // a URL, of which scheme and host are taken
-	variable // the value of the nginx variable that the path names
 
-	keep0 // nothing is filled: the finish takes them
+	requestLine // method, URL and protocol, of which each fills what no other key does
+	origin      // a URL, whose scheme and host do the same
+	vhost       // a virtual host, which does the same for service and domain
+
+	keep0 // for the schema's finish
 	keep1
 	keep2
 	keep3
-)
+	forms
 
-const keeps = 4
+	kept = forms - requestLine
+)
 
 // node is a place in the tree of keys.
 type node struct {
@@ -90,7 +87,8 @@ type node struct {
 	targets  []target
 	table    []entry // of children, open addressing; its length is a power of two
 	children int
-	list     bool
+	wrapper  bool // its children are the root's
+	list     bool // its value may be an array of attributes
 }
 
 type entry struct {
@@ -102,8 +100,7 @@ type entry struct {
 type target struct {
 	to   record.Field
 	as   form
-	op   field.Op // of forms that the package field reads
-	rank uint8    // the lower the better
+	rank uint8 // the lower the better
 }
 
 // maxNodes bounds how many nodes a tree has.
@@ -136,40 +133,19 @@ func compile(s *schema) *Format {
 			panic("BUG: too many rows in " + s.name)
 		}
 		n := f.at(r.path)
-		n.targets = append(n.targets, newTarget(r, uint8(i)))
+		n.targets = append(n.targets, target{to: r.to, as: r.as, rank: uint8(i)})
 	}
 	for _, path := range s.lists {
 		f.at(path).list = true
 	}
 	for _, key := range s.wrappers {
-		f.put(f.root, f.spelled(key), &node{id: f.next(), table: f.root.table, children: f.root.children})
+		f.at(key).wrapper = true
 	}
-	// Wrappers share the children of the root, which the last put may have moved.
-	for _, key := range s.wrappers {
-		w := f.root.child([]byte(f.spelled(key)))
+	for _, key := range s.wrappers { // now that the root has all its children
+		w := f.at(key)
 		w.table, w.children = f.root.table, f.root.children
 	}
 	return f
-}
-
-func newTarget(r row, rank uint8) target {
-	t := target{to: r.to, as: r.as, rank: rank}
-	switch r.as {
-	case variable:
-		op, ok := nginx.Meaning(r.path)
-		if !ok {
-			panic("BUG: nginx has no variable $" + r.path)
-		}
-		if op.Action == field.TimeISO || op.Action == field.TimeCLF {
-			op.Action = field.TimeAny // some write other times under this name
-		}
-		t.op, t.to = op, op.Field
-	case millisList:
-		t.op = field.Op{Action: field.SpanSum, Field: r.to, Unit: field.Milliseconds}
-	case secondsList:
-		t.op = field.Op{Action: field.SpanSum, Field: r.to, Unit: field.Seconds}
-	}
-	return t
 }
 
 // at returns the node at path, which it makes when there is none.
@@ -263,4 +239,19 @@ func (n *node) child(key []byte) *node {
 func slot(key []byte) int {
 	n := len(key)
 	return n*7 + int(key[0])*31 + int(key[n-1])*17 + int(key[n/2])*5
+}
+
+// find returns the node of a key, spelled as the table spells it, of the object at, nil when there is none.
+func (f *Format) find(at *node, key []byte) *node {
+	if n := at.child(key); n != nil || !f.schema.dotted {
+		return n
+	}
+	for at != nil {
+		dot := bytes.IndexByte(key, '.')
+		if dot < 0 {
+			return at.child(key)
+		}
+		at, key = at.child(key[:dot]), key[dot+1:]
+	}
+	return nil
 }
