@@ -21,10 +21,15 @@ type lane struct {
 
 	mu       sync.Mutex
 	wake     chan struct{} // has room for one
+	crowded  chan struct{} // has room for one: the spooler should look
 	queue    []queued
 	points   int    // in queue
 	pushed   uint64 // newest epoch in queue or before
-	sending  uint64 // lowest epoch among the panes being sent, math.MaxUint64 when none
+	sending  uint64 // lowest epoch among the panes being sent, none when there is no such pane
+	spooling uint64 // the same of panes on their way to the spool
+	moves    uint64 // how often panes were taken out of the queue for the spool
+	stored   bool   // there are panes in the spool
+	full     bool   // the spool could not be written to
 	released uint64 // at_most_once: newest epoch that has been saved
 	acked    chan struct{}
 	stats    LaneStats
@@ -35,18 +40,22 @@ type queued struct {
 	pane  *point.Pane
 }
 
+// none is an epoch that never comes.
+const none = math.MaxUint64
+
 // sendPoints is about how many points one Send is given.
 const sendPoints = 20_000
 
 func newLane(set *MetricSinkSettings, all *Settings) *lane {
 	return &lane{
-		set: set, sink: set.Sink, all: all, wake: make(chan struct{}, 1), acked: make(chan struct{}, 1), sending: math.MaxUint64,
-		stats: LaneStats{Name: set.Name},
+		set: set, sink: set.Sink, all: all, wake: make(chan struct{}, 1), acked: make(chan struct{}, 1), crowded: make(chan struct{}, 1),
+		sending: none, spooling: none,
+		stored: set.Spool != nil, stats: LaneStats{Name: set.Name},
 	}
 }
 
-// push queues the panes of an epoch. Past MaxPoints the oldest go, unless hold says that the log is read faster than time
-// passes: then waitForRoom slows the reading down, as the log itself is the buffer.
+// push queues the panes of an epoch. Past MaxPoints the oldest go to the spool or, without one, are dropped; unless hold says
+// that the log is read faster than time passes: then waitForRoom slows the reading down, as the log itself is the buffer.
 func (l *lane) push(epoch uint64, panes []*point.Pane, hold bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,13 +66,24 @@ func (l *lane) push(epoch uint64, panes []*point.Pane, hold bool) {
 		l.queue = append(l.queue, queued{epoch, pane})
 		l.points += len(pane.Points)
 	}
-	for !hold && l.points > l.set.MaxPoints && len(l.queue) > 1 {
+	bound := l.set.MaxPoints
+	if l.set.Spool != nil && !hold && l.points > bound {
+		token(l.crowded)
+		switch {
+		case l.full:
+		case l.spooling == none:
+			bound = l.points // they go now
+		default:
+			bound *= 2 // the disk has a moment
+		}
+	}
+	for !hold && l.points > bound && len(l.queue) > 1 {
 		l.points -= len(l.queue[0].pane.Points)
 		l.stats.DroppedPanes++
 		l.queue = l.queue[1:]
 	}
 	l.pushed = epoch
-	l.signal()
+	token(l.wake)
 }
 
 // waitForRoom waits until the queue is no longer full, or stop is closed. always says to wait also for a sink that fails.
@@ -100,12 +120,13 @@ func (l *lane) release(epoch uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.released = epoch
-	l.signal()
+	token(l.wake)
 }
 
-func (l *lane) signal() {
+// token leaves a token in c, which has room for one, unless there is one.
+func token(c chan struct{}) {
 	select {
-	case l.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -118,11 +139,11 @@ func (l *lane) confirmed() uint64 {
 }
 
 func (l *lane) confirmedLocked() uint64 {
-	oldest := l.sending
+	oldest := min(l.sending, l.spooling)
 	if len(l.queue) > 0 {
 		oldest = min(oldest, l.queue[0].epoch)
 	}
-	if oldest == math.MaxUint64 {
+	if oldest == none {
 		return l.pushed
 	}
 	return oldest - 1
@@ -130,26 +151,44 @@ func (l *lane) confirmedLocked() uint64 {
 
 // empty waits until the sink has everything up to epoch.
 func (l *lane) empty(ctx context.Context, epoch uint64) error {
-	for l.confirmed() < epoch {
+	for !l.isEmpty(epoch) {
 		select {
 		case <-l.acked:
 		case <-ctx.Done():
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			if l.confirmedLocked() >= epoch {
+			if l.isEmpty(epoch) {
 				return nil
 			}
+			l.mu.Lock()
+			defer l.mu.Unlock()
 			return fmt.Errorf("sink %s has not taken %d panes: %s", l.set.Name, max(len(l.queue), 1), l.stats.LastError)
 		}
 	}
 	return nil
 }
 
+func (l *lane) isEmpty(epoch uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.confirmedLocked() >= epoch && !(l.all.Once && l.stored)
+}
+
 // run sends until ctx ends.
 func (l *lane) run(ctx context.Context) {
+	var spooler sync.WaitGroup
+	defer spooler.Wait()
+	if l.set.Spool != nil {
+		spooler.Go(func() { l.spool(ctx) })
+	}
 	failures := 0
 	for {
-		panes, old := l.take()
+		panes, trim, moves, err := l.spooled()
+		if err != nil && !l.unreadable(ctx, err) {
+			return
+		}
+		old := 0
+		if len(panes) == 0 && err == nil {
+			panes, old = l.take(moves)
+		}
 		if old > 0 {
 			l.all.Log.Warn("panes too old for the sink were left out", "sink", l.set.Name, "panes", old, "max_age", l.set.MaxAge)
 		}
@@ -175,6 +214,9 @@ func (l *lane) run(ctx context.Context) {
 				}
 				failures = 0
 				l.done(panes, nil)
+				if trim > 0 {
+					l.set.Spool.Trim(trim)
+				}
 				break
 			}
 			if failures == 0 {
@@ -196,11 +238,18 @@ func (l *lane) run(ctx context.Context) {
 	}
 }
 
-// take returns the next panes that may be sent, and how many were left out for their age.
-func (l *lane) take() (panes []*point.Pane, old int) {
+// take returns the next panes that may be sent, and how many were left out for their age. moves is of when the spool was seen
+// to be empty: nothing may overtake what went there since, as it may be older values of the same windows.
+func (l *lane) take(moves uint64) (panes []*point.Pane, old int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	points := 0
+	if l.spooling != none || l.moves != moves {
+		if l.spooling == none {
+			token(l.wake)
+		}
+		return nil, 0
+	}
 	for len(l.queue) > 0 && points < sendPoints {
 		q := l.queue[0]
 		if l.set.Discarding && !l.set.AtLeastOnce && q.epoch > l.released {
@@ -229,7 +278,7 @@ func (l *lane) take() (panes []*point.Pane, old int) {
 func (l *lane) done(panes []*point.Pane, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sending = math.MaxUint64
+	l.sending = none
 	if err == nil {
 		for _, p := range panes {
 			l.stats.Points += int64(len(p.Points))
@@ -254,12 +303,7 @@ func (l *lane) failed(err error) {
 }
 
 // notify tells those who wait for confirmations.
-func (l *lane) notify() {
-	select {
-	case l.acked <- struct{}{}:
-	default:
-	}
-}
+func (l *lane) notify() { token(l.acked) }
 
 // backoff returns how long to wait after that many failures in a row: 100 ms doubled up to 15 s, less up to a half.
 func backoff(failures int, random func() float64) time.Duration {

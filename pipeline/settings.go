@@ -57,7 +57,8 @@ type MetricSinkSettings struct {
 	Discarding  bool          // it adds up what it gets: give it changes, each once
 	AtLeastOnce bool          // for a discarding sink: send, then save (else save, then send)
 	MaxAge      time.Duration // a discarding sink's panes that end longer ago are not sent; 0: no limit
-	MaxPoints   int           // held while the sink is down; past that the oldest panes go. 0: 200,000
+	MaxPoints   int           // held while the sink is down; past that the oldest panes go to Spool, or are dropped. 0: 200,000
+	Spool       PaneSpool     // of an accumulating sink; nil: none
 }
 
 // RecordSinkSettings is one record sink.

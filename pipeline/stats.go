@@ -64,6 +64,7 @@ type LaneStats struct {
 	QueuedPanes  int
 	QueuedPoints int
 	Failures     int64  // attempts that failed
+	SpooledPanes int64  // moved to the disk, to be sent when the sink is back
 	DroppedPanes int64  // the oldest, for want of room
 	LostPanes    int64  // an at_most_once sink failed while they were sent
 	TooOldPanes  int64  // older than max_age

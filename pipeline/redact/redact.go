@@ -9,7 +9,6 @@
 package redact
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 )
@@ -106,13 +105,6 @@ func fold(name string) (string, error) {
 	return string(folded), nil
 }
 
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
-}
-
 // known reports whether a folded name is to be masked.
 func (r *Redactor) known(folded []byte) bool {
 	for _, k := range r.names[len(folded)] {
@@ -121,19 +113,4 @@ func (r *Redactor) known(folded []byte) bool {
 		}
 	}
 	return false
-}
-
-// Line masks the values of secrets in a raw line with `*`, in place. Doing so again changes nothing. A line without `=` and `%`
-// that is no JSON costs a search for these two.
-func (r *Redactor) Line(line []byte) {
-	if !r.any {
-		return
-	}
-	json := isJSON(line)
-	if json || bytes.IndexByte(line, '=') >= 0 || bytes.IndexByte(line, '%') >= 0 {
-		r.parameters(line)
-	}
-	if json {
-		r.members(line, 0)
-	}
 }

@@ -52,11 +52,11 @@ func TestLine(t *testing.T) {
 	// where there is no question mark
 	f(`"GET" "/x" "a=1&token=abc" 200`, `"GET" "/x" "a=1&token=***" 200`)
 	f(`10.0.0.1 GET /x token=abc&a=1 443`, `10.0.0.1 GET /x token=***&a=1 443`)
-	f(`"GET /x;jsessionid=abc/y HTTP/1.1" level=info token=abc`, `"GET /x;jsessionid=***** HTTP/1.1" level=info token=***`)
-	f(`"a=1; token=abc; b=2"`, `"a=1; token=**** b=2"`)
+	f(`"GET /x;jsessionid=abc/y HTTP/1.1" level=info token=abc`, `"GET /x;jsessionid=***/y HTTP/1.1" level=info token=***`)
+	f(`"a=1; token=abc; b=2"`, `"a=1; token=***; b=2"`)
 	f(`token=abc`, `token=***`)
 	// a parameter in a parameter
-	f(`"GET /x?next=%2Fcb%3Ftoken%3Dabc%26b%3D1&c=1"`, `"GET /x?next=%2Fcb%3Ftoken%3D***********&c=1"`)
+	f(`"GET /x?next=%2Fcb%3Ftoken%3Dabc%26b%3D1&c=1"`, `"GET /x?next=%2Fcb%3Ftoken%3D***%26b%3D1&c=1"`)
 	f(`"GET /x?next=%252Fcb%253Ftoken%253dabc&c=1"`, `"GET /x?next=%252Fcb%253Ftoken%253d***&c=1"`)
 	f(`"GET /x/http%3A%2F%2Fh%2F%3Ftoken%3Dabc"`, `"GET /x/http%3A%2F%2Fh%2F%3Ftoken%3D***"`)
 	// formats without quotes and spaces
@@ -67,18 +67,39 @@ func TestLine(t *testing.T) {
 	f(`10.0.0.1 'GET /y' '/x?token=abc' 'http://h/?token=abc' 200`, `10.0.0.1 'GET /y' '/x?token=***' 'http://h/?token=***' 200`)
 	// JSON
 	f(`{"uri":"/x?token=abc\u0026secret=d","querystring":{"token":"abc","n":1}}`, `{"uri":"/x?token=***\u0026secret=*","querystring":{"token":"***","n":1}}`)
+	f(`{"password":-12.5e3,"n":[2,3],"pwd":[12,[true,"ab",null]]}`, `{"password":-11.1e1,"n":[2,3],"pwd":[11,[true,"**",null]]}`)
 	f(`{"uri":"/x?a=1\u0026token\u003dabc\u003c\u0026b\u003d1"}`, `{"uri":"/x?a=1\u0026token\u003d*********\u0026b\u003d1"}`)
-	f(`{"headers":{"X-Api-Key": ["a\"b", "c"],"x":"y"},"token":5}`, `{"headers":{"X-Api-Key": ["****", "*"],"x":"y"},"token":5}`)
-	f(`{"request.headers.cookie" : "a=1; b=2","http_authorization":"Basic YTpi"}`, `{"request.headers.cookie" : "********","http_authorization":"**********"}`)
+	f(`{"headers":{"X-Api-Key": ["a\"b", "c"],"x":"y"},"token":5}`, `{"headers":{"X-Api-Key": ["****", "*"],"x":"y"},"token":1}`)
+	f(`{"request.headers.cookie" : "a=1; b=2","http_authorization":"Basic YTpi"}`, `{"request.headers.cookie" : "**** ***","http_authorization":"***** ****"}`)
 	f(`{"body":"{\"password\": \"a\\\"b\",\"c\":\"d\"}","x":"y"}`, `{"body":"{\"password\": \"******\",\"c\":\"d\"}","x":"y"}`)
 	f(`{"b":"{\"c\":\"{\\\"token\\\":\\\"abc\\\"}\"}"}`, `{"b":"{\"c\":\"{\\\"token\\\":\\\"***\\\"}\"}"}`)
 	f(`<134>Nov 21 10:00:00 gw kong: {"token":"abc"}`, `<134>Nov 21 10:00:00 gw kong: {"token":"***"}`)
 	f(` [{"token":"abc"}] `, ` [{"token":"***"}] `)
 	f(`{"a":"token","b":"c","to:ken":"x"}`, `{"a":"token","b":"c","to:ken":"x"}`)
-	f(`{"token":{"a":"b"},"token":null,"c":"d"}`, `{"token":{"a":"b"},"token":null,"c":"d"}`)
+	f(`{"token":{"a":"b","c":[{"d":7}]},"token":null,"c":"d"}`, `{"token":{"a":"*","c":[{"d":1}]},"token":null,"c":"d"}`)
 	f(`{"token":"unfinished`, `{"token":"**********`)
 	f(`{"token":["a","unfinished`, `{"token":["*","**********`)
 	f(`{"token`, `{"token`)
+	// JSON as other formats write it
+	f(`"POST /x HTTP/1.1" "{\x22token\x22: \x22a\x5C\x22b c\x22,\x22n\x22:\x22/x?pwd=abc\x22}" 200`, `"POST /x HTTP/1.1" "{\x22token\x22: \x22********** *\x22,\x22n\x22:\x22/x?pwd=***\x22}" 200`)
+	f(`"POST /x HTTP/1.1" "{\"token\":\"a\\\"b\",\"n\":\"/x?pwd=abc\"}" 200`, `"POST /x HTTP/1.1" "{\"token\":\"******\",\"n\":\"/x?pwd=***\"}" 200`)
+	f(`"GET /x?q=%7B%22token%22%3A%20%22a%5C%22b%22%2C%22n%22:1%7D&pwd=abc HTTP/1.1"`, `"GET /x?q=%7B%22token%22%3A%20%22********%22%2C%22n%22:1%7D&pwd=*** HTTP/1.1"`)
+	f(`{"a":"{\u0022token\u0022:\u0022abc\u0022}","b":"{'token': 'abc'}"}`, `{"a":"{\u0022token\u0022:\u0022***\u0022}","b":"{'token': '***'}"}`)
+	f(`{"a":"{\"uri\":\"/x?token=a\\\"b\",\"n\":1}"}`, `{"a":"{\"uri\":\"/x?token=******\",\"n\":1}"}`)
+	f(`10.0.0.1 POST /x {"token":"a b"} 200`, `10.0.0.1 POST /x {"token":"* *"} 200`)
+	// behind escapes, entities and what is not ASCII
+	f(`{"body":"a=1\ntoken=abc","b":"a=1\u000atoken=abc&amp;pwd=abc&amp;b=1","c":"\u201ctoken=abc"}`, `{"body":"a=1\ntoken=***","b":"a=1\u000atoken=***&amp;pwd=***&amp;b=1","c":"\u201ctoken=***"}`)
+	f(`"GET /x?a=1\x26token\x3Dabc\x26b=1 HTTP/1.1"`, `"GET /x?a=1\x26token\x3D***\x26b=1 HTTP/1.1"`)
+	f(`"\xEF\xBB\xBFtoken=abc" “token=abc %u0074oken=abc`, `"\xEF\xBB\xBFtoken=***" “token=*** %u0074oken=***`)
+	// spaces that clients send in a target; values in quotes
+	f(`"GET /x?password=correct horse&a=b c HTTP/1.1" 400`, `"GET /x?password=******* *****&a=b c HTTP/1.1" 400`)
+	f(`{"uri":"\/x?password=correct horse","msg":"a password=correct horse"}`, `{"uri":"\/x?password=******* *****","msg":"a password=******* horse"}`)
+	f(`level=info token="a \"b&c" password='d e' msg="token=\"f g\" h" x`, `level=info token="* *****" password='* *' msg="token=\"* *\" h" x`)
+	// what belongs to the format
+	f(`uri=[/x?token=abc] (/y?token=abc), ref='/z?token=abc', token=abc; 200`, `uri=[/x?token=***] (/y?token=***), ref='/z?token=***', token=***; 200`)
+	f(`"GET /app;jsessionid=abc/y;v=1;sid=2;session=abc?b=1&a=2 HTTP/1.1"`, `"GET /app;jsessionid=***/y;v=1;sid=2;session=***?b=1&a=2 HTTP/1.1"`)
+	f(`GET|/app;jsessionid=abc?b=1|200`, `GET|/app;jsessionid=***?b=1|200`)
+	f(`{"args":"ids=1,2&password=a,b|c;d"} h.example.com/x?ids=1,2&token=a,b`, `{"args":"ids=1,2&password=*******"} h.example.com/x?ids=1,2&token=***`)
 	f(``, ``)
 	f(`=`, `=`)
 }

@@ -1,0 +1,72 @@
+package point
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"testing"
+)
+
+func samplePane(series int) *Pane {
+	p := &Pane{Shard: "web1", Start: -10, End: 1_795_262_400, Kind: Late}
+	for i := range series {
+		s := &Series{
+			Rollup: "route", Dimensions: []string{"service", "route"}, Values: []string{"a\x00\xffé", fmt.Sprint("/orders/", i)},
+			Path: fmt.Sprint("route.a.orders_", i),
+		}
+		p.Points = append(p.Points,
+			Point{Series: s, Metric: "requests", Stat: "count", Count: math.MaxInt64 - int64(i)},
+			Point{Series: s, Metric: "latency", Stat: "p99", Kind: Gauge, Value: 0.1 * float64(i)})
+	}
+	all := &Series{Rollup: "all", Path: "all"}
+	p.Points = append(p.Points, Point{Series: all, Metric: "clients", Stat: "distinct", Kind: Gauge, Value: math.Inf(1)})
+	return p
+}
+
+func TestParts(t *testing.T) {
+	want := samplePane(300)
+	for _, size := range []int{1, 1000, 1 << 20} {
+		parts := 0
+		got := &Pane{}
+		err := want.EachPart(size, func(part []byte) error {
+			parts++
+			p, err := DecodePart(part)
+			if err != nil {
+				return err
+			}
+			points := append(got.Points, p.Points...)
+			*got, got.Points = *p, points
+			return nil
+		})
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("parts of %d bytes: %v, or not what it was", size, err)
+		}
+		if size == 1 && parts != 301 || size == 1<<20 && parts != 1 {
+			t.Errorf("%d parts of %d bytes", parts, size)
+		}
+	}
+	stop := errors.New("stop")
+	if err := want.EachPart(1, func([]byte) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("an error became %v", err)
+	}
+}
+
+func FuzzDecodePart(f *testing.F) {
+	_ = samplePane(3).EachPart(1<<20, func(part []byte) error { f.Add(append([]byte(nil), part...)); return nil })
+	f.Add([]byte{version, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	f.Add([]byte{version, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	f.Fuzz(func(t *testing.T, part []byte) {
+		p, err := DecodePart(part)
+		if err != nil {
+			return
+		}
+		again := &Pane{}
+		if err := p.EachPart(math.MaxInt, func(b []byte) error { again, err = DecodePart(b); return err }); err != nil {
+			t.Fatalf("%x: %v", part, err)
+		}
+		if len(p.Points) > 0 && fmt.Sprint(len(again.Points), again.Shard, again.Start, again.End) != fmt.Sprint(len(p.Points), p.Shard, p.Start, p.End) {
+			t.Errorf("%+v became %+v", p, again)
+		}
+	})
+}

@@ -1,0 +1,192 @@
+package redact
+
+import "unicode/utf8"
+
+// What a byte can be in the name of a parameter, read from its end.
+const (
+	boundary = iota // no part of a name: it begins behind this byte
+	inName          // letters, digits and what is not ASCII
+	dash            // - and _, which make no difference
+	part            // [ and ] between the parts of a name: user[password]
+)
+
+var kinds = makeKinds()
+
+func makeKinds() (t [256]uint8) {
+	for i := range t {
+		switch c := byte(i); {
+		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9', c >= utf8.RuneSelf:
+			t[i] = inName
+		case c == '-' || c == '_':
+			t[i] = dash
+		case c == '[' || c == ']':
+			t[i] = part
+		}
+	}
+	return t
+}
+
+// endings are the last two bytes of the known names, folded; most names of a log are told apart by these.
+type endings [1 << 16 / 64]uint64
+
+func (e *endings) add(folded string) {
+	last := uint(folded[len(folded)-1])
+	if len(folded) > 1 {
+		e.set(uint(folded[len(folded)-2])<<8 | last)
+		return
+	}
+	for before := range uint(256) {
+		e.set(before<<8 | last)
+	}
+}
+
+func (e *endings) set(n uint)      { e[n/64] |= 1 << (n % 64) }
+func (e *endings) has(n uint) bool { return e[n/64]&(1<<(n%64)) != 0 }
+
+// secretBefore returns where the name that ends before i begins when it, or a part of it, is one to be masked, else -1.
+func (r *Redactor) secretBefore(line []byte, i int) int {
+	if !r.maySecretEnd(line, i) {
+		return -1
+	}
+	return r.readBackwards(line, i)
+}
+
+// maySecretEnd is false when no secret's name can end before i.
+func (r *Redactor) maySecretEnd(line []byte, i int) bool {
+	if i < 2 {
+		return i == 1 // one byte
+	}
+	last, before := line[i-1], line[i-2]
+	if kinds[last] == boundary {
+		return false
+	}
+	if kinds[last] != inName || kinds[before] != inName || '0' <= before && before <= '9' || '0' <= last && last <= '9' {
+		return true // a part, a dash, or half of an encoded byte
+	}
+	if i >= 3 && unhex(before) >= 0 && '0' <= line[i-3] && line[i-3] <= '9' {
+		return true // perhaps the second half of one, like the k in to%6Ben
+	}
+	return r.endings.has(uint(lower(before))<<8 | uint(lower(last)))
+}
+
+// readBackwards is secretBefore for names that could be one. A name may begin behind the letter of an escape (`\ntoken`) and
+// behind what is not ASCII (a quotation mark, a byte order mark): both readings count.
+func (r *Redactor) readBackwards(line []byte, i int) int {
+	n, found := name{begin: maxName}, false
+	for i > 0 {
+		c, begin := before(line, i)
+		kind := uint8(inName)
+		if c < utf8.RuneSelf {
+			kind = kinds[c]
+		}
+		if kind == boundary || kind == part || c >= utf8.RuneSelf || begin > 0 && line[begin-1] == '\\' {
+			found = found || n.in(r)
+		}
+		if kind == boundary || found && c >= utf8.RuneSelf {
+			break
+		}
+		switch kind {
+		case part:
+			n = name{begin: maxName}
+		case inName:
+			n.prepend(c)
+		}
+		i = begin
+	}
+	if found || n.in(r) {
+		return i
+	}
+	return -1
+}
+
+// name is a name as it is compared, or a part of one, read from its end.
+type name struct {
+	folded [maxName]byte // filled from its end
+	begin  int
+	long   bool // it has more bytes than any name to be masked
+}
+
+func (n *name) in(r *Redactor) bool {
+	return !n.long && n.begin < maxName && r.known(n.folded[n.begin:])
+}
+
+func (n *name) prepend(c rune) {
+	var b [utf8.UTFMax]byte
+	width := 1
+	if c < aByte {
+		width = utf8.EncodeRune(b[:], c)
+	} else {
+		b[0] = byte(c)
+	}
+	if n.long = n.long || width > n.begin; !n.long {
+		n.begin -= width
+		for i, c := range b[:width] {
+			n.folded[n.begin+i] = lower(c)
+		}
+	}
+}
+
+// aByte is added to what is a byte of UTF-8 and no character.
+const aByte = utf8.MaxRune + 1
+
+// maxEncoded is how often a byte may have been percent-encoded over and still be read.
+const maxEncoded = 4
+
+// before returns the character, or from aByte on the byte, whose text ends before i, and where that text begins: t itself,
+// %74, %2574, \x74, \u0074 or %u0074.
+func before(line []byte, i int) (c rune, begin int) {
+	if i >= 3 {
+		hi, lo := unhex(line[i-2]), unhex(line[i-1])
+		if hi >= 0 && lo >= 0 {
+			if begin = percent(line, i-3); begin >= 0 || line[i-3] == 'x' && i >= 4 && line[i-4] == '\\' {
+				if begin < 0 {
+					begin = i - 4
+				}
+				return char(byte(hi<<4 | lo)), begin
+			}
+			if i >= 6 && line[i-5] == 'u' && (line[i-6] == '\\' || line[i-6] == '%') {
+				if a, b := unhex(line[i-4]), unhex(line[i-3]); a >= 0 && b >= 0 {
+					return rune(a<<12 | b<<8 | hi<<4 | lo), i - 6
+				}
+			}
+		}
+	}
+	return char(line[i-1]), i - 1
+}
+
+func char(c byte) rune {
+	if c < utf8.RuneSelf {
+		return rune(c)
+	}
+	return aByte + rune(c)
+}
+
+// percent returns where the percent sign begins that ends with line[i], be it % or, encoded over and over, %25; else -1.
+func percent(line []byte, i int) int {
+	for n := 1; n < maxEncoded && i >= 2 && line[i] == '5' && line[i-1] == '2'; n++ {
+		i -= 2
+	}
+	if line[i] == '%' {
+		return i
+	}
+	return -1
+}
+
+func unhex(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
