@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gatemeter/gatemeter/internal/fault"
@@ -48,6 +49,7 @@ type Writer struct {
 	mu     sync.Mutex
 	files  []file   // oldest first; the last is written to when current is open
 	file   *os.File // nil until the first letter after Open or a rotation
+	last   int64    // the highest number there was
 	buf    []byte
 	stats  Stats
 	err    error // of the last Write
@@ -84,6 +86,9 @@ func Open(dir, sink string, o Options) (*Writer, error) {
 	}
 	for _, e := range entries {
 		number, ok := w.number(e.Name())
+		if taken, isTaken := w.number(strings.TrimSuffix(e.Name(), ".taken")); isTaken {
+			w.last = max(w.last, taken) // its name may come back
+		}
 		if !ok || !e.Type().IsRegular() {
 			continue
 		}
@@ -219,9 +224,10 @@ func (w *Writer) write(lines []byte) error {
 	if w.closed {
 		return os.ErrClosed
 	}
-	if err := w.room(int64(len(lines))); err != nil {
+	if err := w.lockRoom(int64(len(lines))); err != nil {
 		return err
 	}
+	defer func() { _ = flock(w.file, syscall.LOCK_UN) }() // what could fail is that there is no lock
 	w.trim(int64(len(lines)))
 	current := &w.files[len(w.files)-1]
 	_, err := w.file.WriteAt(lines, current.size)
@@ -239,25 +245,59 @@ func (w *Writer) write(lines []byte) error {
 	return nil
 }
 
+// lockRoom is room, and locks the file against being taken by a Box.
+func (w *Writer) lockRoom(n int64) error {
+	for {
+		if err := w.room(n); err != nil {
+			return err
+		}
+		if err := flock(w.file, syscall.LOCK_EX); err != nil {
+			return err
+		}
+		held, err := w.file.Stat()
+		if err != nil {
+			return errors.Join(err, flock(w.file, syscall.LOCK_UN))
+		}
+		path := w.path(w.files[len(w.files)-1].number)
+		if at, err := os.Stat(path); err == nil && os.SameFile(at, held) {
+			return nil
+		}
+		w.shut() // taken, or tidied up by someone; the lock goes with it
+		if err := w.create(w.last + 1); err != nil {
+			return err
+		}
+	}
+}
+
 // room sees to it that file is open and has room for n more bytes; one that is empty always has.
 func (w *Writer) room(n int64) error {
 	if len(w.files) > 0 {
 		newest := w.files[len(w.files)-1]
 		if newest.size > 0 && newest.size+n > w.maxBytes/filesKept {
 			w.shut()
-			return w.create(newest.number + 1)
+			return w.create(w.last + 1)
 		}
 		if w.file != nil {
 			return nil
 		}
 		f, err := os.OpenFile(w.path(newest.number), os.O_WRONLY, 0)
 		if errors.Is(err, os.ErrNotExist) { // someone tidied up
-			return w.create(newest.number + 1)
+			return w.create(w.last + 1)
 		}
-		w.file = f
-		return err
+		if err != nil {
+			return err
+		}
+		info, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return err
+		}
+		current := &w.files[len(w.files)-1]
+		w.stats.Bytes += info.Size() - current.size // a Box has had it
+		w.file, current.size = f, info.Size()
+		return nil
 	}
-	return w.create(1)
+	return w.create(w.last + 1)
 }
 
 // create makes the file of that number.
@@ -266,7 +306,7 @@ func (w *Writer) create(number int64) error {
 	if err != nil {
 		return err
 	}
-	w.file = f
+	w.file, w.last = f, number
 	w.files = append(w.files, file{number: number})
 	dir, err := os.Open(w.dir)
 	if err != nil {

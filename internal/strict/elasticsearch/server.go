@@ -268,7 +268,9 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, b *Behaviour) {
 	case last == "_refresh":
 		answer(w, map[string]any{"_shards": map[string]any{"failed": 0}})
 	case last == "_count":
-		s.count(w, parts[0])
+		s.count(w, r, parts[0])
+	case last == "_search" && len(parts) == 2 && r.Method == http.MethodPost:
+		s.search(w, r, parts[0])
 	case len(parts) == 3 && parts[1] == "_doc" && r.Method == http.MethodGet:
 		s.get(w, parts[0], parts[2])
 	case isObject(parts):
@@ -278,18 +280,6 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, b *Behaviour) {
 		defer s.mu.Unlock()
 		s.violate(w, "illegal_argument_exception", "no such request: %s %s", r.Method, r.URL.Path)
 	}
-}
-
-func (s *Server) count(w http.ResponseWriter, pattern string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := 0
-	for name, x := range s.indices {
-		if pattern == "_count" || matches(pattern, name) {
-			n += len(x.docs)
-		}
-	}
-	answer(w, map[string]any{"count": n, "_shards": map[string]any{"failed": 0}})
 }
 
 func (s *Server) get(w http.ResponseWriter, name, id string) {
