@@ -224,6 +224,10 @@ func (l *loader) sink(key string, s *Sink) {
 		}
 		l.duration(key+".timeout", s.Timeout, 100*time.Millisecond, time.Hour)
 		l.tls(key+".tls", &s.TLS)
+		if s.SpoolSize != 0 && (s.SpoolSize < 1<<20 || s.SpoolSize > 1<<40) {
+			l.at(key+".spool_size", "%s is out of range: 1MiB to 1TiB, or 0 for no spool", s.SpoolSize)
+		}
+		l.duration(key+".spool_age", s.SpoolAge, 0, 10*365*24*time.Hour)
 	case "statsd":
 		l.address(key+".address", s.Address, "udp", "tcp", "unixgram")
 		l.oneOf(key+".delivery", s.Delivery, "at_most_once", "at_least_once")

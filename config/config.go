@@ -82,6 +82,9 @@ type Sink struct {
 	Prefix  string `key:"prefix" for:"graphite,statsd"`  // default gateway
 	Queue   int    `key:"queue" for:"graphite,statsd"`   // points held while the sink is down; default 200000
 
+	SpoolSize Size          `key:"spool_size" for:"graphite"` // of the panes on disk while the sink is down for longer; default 256MiB, 0 none
+	SpoolAge  time.Duration `key:"spool_age" for:"graphite"`  // older panes are not sent when it is back; default 24h, 0 no limit
+
 	Protocol string        `key:"protocol" for:"graphite"` // plaintext or pickle; default plaintext
 	Tags     bool          `key:"tags" for:"graphite"`     // names with ;tag=value; default false
 	TLS      TLS           `key:"tls" for:"graphite,elasticsearch"`
@@ -145,6 +148,7 @@ func defaultSink(name, kind string) *Sink {
 	switch kind {
 	case "graphite":
 		s.Protocol = "plaintext"
+		s.SpoolSize, s.SpoolAge = 256<<20, 24*time.Hour
 	case "statsd":
 		s.Delivery, s.MaxAge, s.MaxPacket = "at_most_once", 10*time.Minute, 1432
 	case "elasticsearch":

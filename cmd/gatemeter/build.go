@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatemeter/gatemeter/config"
 	"github.com/gatemeter/gatemeter/internal/admin"
+	"github.com/gatemeter/gatemeter/internal/panespool"
 	"github.com/gatemeter/gatemeter/parsers"
 	"github.com/gatemeter/gatemeter/pipeline"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
@@ -215,7 +216,19 @@ func (p *process) addSink(set *pipeline.Settings, c *config.Config, s *config.Si
 		if err != nil {
 			return err
 		}
-		set.MetricSinks = append(set.MetricSinks, pipeline.MetricSinkSettings{Name: s.Name, Sink: sink, MaxPoints: s.Queue})
+		settings := pipeline.MetricSinkSettings{Name: s.Name, Sink: sink, MaxPoints: s.Queue}
+		if s.SpoolSize > 0 {
+			panes, err := panespool.Open(panespool.Settings{
+				Dir: filepath.Join(c.DataDir, "panes", s.Name), MaxBytes: int64(s.SpoolSize), MaxAge: s.SpoolAge, Now: time.Now, Log: log,
+			})
+			if err != nil {
+				return err
+			}
+			p.close = append(p.close, panes.Close)
+			p.collect = append(p.collect, func(emit func(admin.Sample)) { admin.PaneSpool(s.Name, panes.Stats(), emit) })
+			settings.Spool = panes
+		}
+		set.MetricSinks = append(set.MetricSinks, settings)
 	case "statsd":
 		sink, err := newStatsD(s, log.With("sink", s.Name))
 		if err != nil {

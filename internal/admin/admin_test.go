@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/gatemeter/gatemeter/internal/panespool"
 	"github.com/gatemeter/gatemeter/pipeline"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 	"github.com/gatemeter/gatemeter/pipeline/record"
@@ -240,6 +241,7 @@ func everything(emit func(Sample)) {
 		OpenWindows: 8,
 	}, emit)
 	Elasticsearch("es", elasticsearch.Stats{Submitted: 10, Created: 5, Duplicate: 2, Dead: 1, InFlight: 2}, emit)
+	PaneSpool("graphite", panespool.Stats{Bytes: 1}, emit)
 	DeadLetters("es", deadletter.Stats{Written: 1}, emit)
 	Files("edge", file.Stats{Refused: 2, Errors: 1, Partitions: []file.PartitionStats{{Name: "/var/log/a.log", Errors: 2, LostBytes: 7}}}, emit)
 	Reloads(2, 1, true, emit)

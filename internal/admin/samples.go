@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"github.com/gatemeter/gatemeter/internal/panespool"
 	"github.com/gatemeter/gatemeter/pipeline"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 	"github.com/gatemeter/gatemeter/pipeline/record"
@@ -45,6 +46,9 @@ var (
 	sinkFailures = metric{"gatemeter_sink_failures_total", "Attempts to send that failed.", Counter}
 	lostPanes    = metric{"gatemeter_sink_lost_panes_total", "Panes the sink never got, by reason.", Counter}
 
+	spooledPanes   = metric{"gatemeter_sink_spooled_panes_total", "Panes moved to the disk because the sink was down.", Counter}
+	spoolBytes     = metric{"gatemeter_sink_spool_bytes", "Bytes of panes on the disk.", Gauge}
+	spoolLost      = metric{"gatemeter_sink_spool_lost_parts_total", "Parts of spooled panes the sink never got, by reason.", Counter}
 	recordsBehind  = metric{"gatemeter_sink_partitions_behind", "Partitions whose records the sink had no room for: they are read again for it.", Gauge}
 	recordsWaiting = metric{"gatemeter_sink_waiting_offsets", "Offsets (bytes, for files) whose records wait to be read again for the sink.", Gauge}
 	recordsLost    = metric{"gatemeter_sink_lost_stretches_total", "Stretches of logs that were gone when they were to be read again for the sink.", Counter}
@@ -156,12 +160,22 @@ func lane(l *pipeline.LaneStats, emit func(Sample)) {
 	e.count(queuedPanes, int64(l.QueuedPanes))
 	e.count(queuedPoints, int64(l.QueuedPoints))
 	e.count(sinkFailures, l.Failures)
+	e.count(spooledPanes, l.SpooledPanes)
 	e.count(lostPanes, l.DroppedPanes, Label{"reason", "dropped"})
 	e.count(lostPanes, l.LostPanes, Label{"reason", "failed"})
 	e.count(lostPanes, l.TooOldPanes, Label{"reason", "too_old"})
 	if l.Newest > 0 {
 		e.count(sinkNewest, l.Newest)
 	}
+}
+
+// PaneSpool emits how the pane spool of the sink called name stands.
+func PaneSpool(name string, s panespool.Stats, emit func(Sample)) {
+	e := emitter{emit, []Label{{"sink", name}}}
+	e.count(spoolBytes, s.Bytes)
+	e.count(spoolLost, s.Dropped, Label{"reason", "dropped"})
+	e.count(spoolLost, s.TooOld, Label{"reason", "too_old"})
+	e.count(spoolLost, s.Corrupt, Label{"reason", "corrupt"})
 }
 
 // Elasticsearch emits what the Elasticsearch sink called name says of itself. Its conservation equation: submitted documents

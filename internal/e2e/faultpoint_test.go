@@ -33,8 +33,8 @@ func buildWithFaults(t *testing.T) string {
 func faultWorld(t *testing.T, delivery string) *world {
 	w := newWorld(t, 4000)
 	w.addGraphite(strictgraphite.Options{})
-	w.addStatsD(strictstatsd.Options{})["delivery"] = delivery
-	w.addElasticsearch()["request_bytes"] = "64KiB"
+	w.addStatsD(strictstatsd.Options{Network: "tcp"})["delivery"] = delivery
+	w.addElasticsearch()["request_bytes"] = "256KiB"
 	w.search.Behave(strictsearch.Behaviour{Refuse: func(doc []byte) bool { return bytes.Contains(doc, []byte("/unloved/path")) }})
 	w.log.part(1, 2)
 	w.log.append([]byte(`203.0.113.9 - - [` + at(0) + `] "GET /unloved/path HTTP/1.1" 200 7 "-" "x" 0.010 0.009` + "\n"))
