@@ -49,7 +49,7 @@ var thirdParty = map[string]struct {
 	"github.com/fsnotify/fsnotify":               {[]string{"sources/file"}, "inotify"},
 	"github.com/gobwas/glob":                     {[]string{"pipeline/filter"}, "globs in filters"},
 	"github.com/google/go-cmp":                   {[]string{"_test"}, "differences that can be read"},
-	"github.com/klauspost/compress":              {[]string{"sources/file", "sinks/elasticsearch"}, "zstd of rotated logs; gzip of bulk bodies"},
+	"github.com/klauspost/compress":              {[]string{"sources/file", "sources/envelope", "sources/push", "sinks/elasticsearch"}, "zstd of rotated logs and of what is pushed; gzip of payloads and of bulk bodies"},
 	"github.com/prometheus/client_golang":        {[]string{"internal/admin"}, "our own /metrics"},
 	"github.com/segmentio/kafka-go":              {[]string{"sources/kafka"}, "Kafka's protocol"},
 	"github.com/spf13/cobra":                     {[]string{"cmd/gatemeter"}, "the command line"},
@@ -57,7 +57,7 @@ var thirdParty = map[string]struct {
 	"github.com/spf13/viper":                     {[]string{"config"}, "YAML and environment"},
 	"github.com/valyala/fastjson":                {[]string{"parsers/jsonlog", "sinks/elasticsearch"}, "JSON logs; the answer of a bulk request"},
 	"go.yaml.in/yaml/v3":                         {[]string{"config"}, "the line each key stands in"},
-	"golang.org/x/sys":                           {[]string{"sources/file", "sinks/oneway"}, "inodes; what of a socket is acknowledged"},
+	"golang.org/x/sys":                           {[]string{"sources/file", "sources/syslog", "sinks/oneway"}, "inodes; many datagrams a call; what of a socket is acknowledged"},
 	"golang.org/x/term":                          {[]string{"cmd/gatemeter"}, "whether stdout is a terminal"},
 }
 

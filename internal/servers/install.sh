@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install.sh puts what the tests against real servers need on a Debian 12 machine: nginx, logrotate, ab, carbon and
-# graphite-web from Debian, StatsD from npm, Elasticsearch from Maven. Needs root for apt-get, or sudo that asks nothing.
+# install.sh puts what the tests against real servers need on a Debian 12 machine: nginx, HAProxy, rsyslog, syslog-ng,
+# logrotate, ab, carbon and graphite-web from Debian, StatsD from npm, Elasticsearch from Maven. Needs root for apt-get, or sudo that asks nothing.
 #
 # It may run any number of times: what is there is left alone, and a second run takes a fraction of a second. It fails,
 # and says what could not be had, rather than leave a server out.
@@ -24,6 +24,8 @@ key() { sha256sum | cut -c1-12; } # of stdin
 # The Debian packages that are missing. A compiler, a JDK or Node from elsewhere will do; the rest is Debian's.
 missing_packages() {
   [ -x /usr/sbin/nginx ] || echo nginx
+  [ -x /usr/sbin/haproxy ] || echo haproxy
+  [ -x /usr/sbin/rsyslogd ] || echo rsyslog
   [ -x /usr/sbin/logrotate ] || echo logrotate
   [ -x /usr/bin/ab ] || echo apache2-utils
   [ -x /usr/bin/carbon-cache ] || echo graphite-carbon
@@ -39,7 +41,7 @@ missing_packages() {
   have npm || echo npm
 }
 
-# Debian's nginx and carbon start themselves when installed, on the ports of a real server. policy-rc.d is Debian's way
+# Debian's nginx, HAProxy, rsyslog and carbon start themselves when installed, on the ports of a real server. policy-rc.d is Debian's way
 # to forbid that; one that is there already is put back afterwards.
 policy=/usr/sbin/policy-rc.d
 keep_services_down() {
@@ -74,6 +76,8 @@ install_packages() {
   # Nor shall they come up at the next boot: whoever installs by this script wants none of them as a service.
   if have systemctl; then
     [[ " ${packages[*]} " != *" nginx "* ]] || $root systemctl disable -q nginx 2>/dev/null || true
+    [[ " ${packages[*]} " != *" haproxy "* ]] || $root systemctl disable -q haproxy 2>/dev/null || true
+    [[ " ${packages[*]} " != *" rsyslog "* ]] || $root systemctl disable -q rsyslog syslog.socket 2>/dev/null || true
     [[ " ${packages[*]} " != *" graphite-carbon "* ]] || $root systemctl disable -q carbon-cache 2>/dev/null || true
   fi
   mapfile -t packages < <(missing_packages)
@@ -83,6 +87,29 @@ install_packages() {
 # Graphite runs under Debian's python, whatever other python comes first in PATH.
 check_graphite() {
   /usr/bin/python3 -c 'import carbon, whisper, graphite, django' || die "Debian's python cannot import carbon and graphite-web"
+}
+
+# syslog-ng and rsyslog conflict as Debian packages, so syslog-ng, its libraries and rsyslog's TLS driver are unpacked, not
+# installed.
+install_syslog_ng() {
+  local -a packages=(syslog-ng-core libivykis0 libnet1 libpcre3 libwrap0 rsyslog-openssl)
+  local home
+  home=$cache/syslog-ng-$(printf '%s\n' "${packages[@]}" 1 | key)
+  if [ ! -e "$home/.complete" ]; then
+    local tmp=$cache/.syslog-ng.$$
+    rm -rf "$tmp" "$home"
+    mkdir -p "$tmp/root"
+    say "apt-get download ${packages[*]}"
+    (cd "$tmp" && apt-get -q -o Acquire::Retries=3 -o APT::Sandbox::User=root download "${packages[@]}" >&2) ||
+      die "apt-get download ${packages[*]}; is apt-get update needed?"
+    local deb
+    for deb in "$tmp"/*.deb; do dpkg-deb -x "$deb" "$tmp/root"; done
+    [ -x "$tmp/root/usr/sbin/syslog-ng" ] || die "the packages left no syslog-ng"
+    mv "$tmp/root" "$home"
+    rm -rf "$tmp"
+    touch "$home/.complete"
+  fi
+  ln -sfn "$home" "$cache/syslog-ng"
 }
 
 install_statsd() {
@@ -176,6 +203,7 @@ exec 9>"$cache/.lock"
 flock 9 # another run may be at it
 install_packages
 check_graphite
+install_syslog_ng
 install_statsd
 install_elasticsearch
 say "ready in $cache"
