@@ -20,6 +20,15 @@ type Partition struct {
 	// lost data_dir, and another for another log under the same name. At most 64 bytes of [0-9A-Za-z_-].
 	ID string
 
+	// Saved is the cursor of the partition's shard, by cursor.Encode, as another process has left it; nil: none, or the
+	// pipeline has it itself. It is for partitions that move between processes, of which each is a shard of its own. The first
+	// batch then begins at cursor.Partition.Start.
+	Saved []byte
+
+	// Lease is until when, in Unix nanoseconds, this process may send anything for the partition: past it another process may
+	// have it. The source raises it. 0: nobody else ever has it.
+	Lease atomic.Int64
+
 	// Needed is the offset from which the log may have to be read again: the pipeline raises it after each saved cursor. A
 	// source may forget what it knew about the log below it.
 	Needed atomic.Int64
@@ -66,6 +75,10 @@ type Batch struct {
 	// State is what the source needs, besides an offset, to go on from any offset in [Partition.Needed, Next]: saved with
 	// the cursor and handed back at the next start. nil: unchanged since the batch before. Never written after the send.
 	State []byte
+
+	// Revoked, not nil, says that the partition goes to another process. The batch has no lines and is the partition's last. The
+	// pipeline finishes what it was given, saves, forgets the partition, and closes the channel.
+	Revoked chan<- struct{}
 
 	CaughtUp bool // the log had nothing more when this was read; a batch may be empty just to say so
 	Ended    bool // the log has ended (run --once, stdin closed); nothing follows

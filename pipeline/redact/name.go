@@ -138,20 +138,36 @@ func before(line []byte, i int) (c rune, begin int) {
 	if i >= 3 {
 		hi, lo := unhex(line[i-2]), unhex(line[i-1])
 		if hi >= 0 && lo >= 0 {
-			if begin = percent(line, i-3); begin >= 0 || line[i-3] == 'x' && i >= 4 && line[i-4] == '\\' {
-				if begin < 0 {
-					begin = i - 4
-				}
-				return char(byte(hi<<4 | lo)), begin
+			c, begin = char(byte(hi<<4|lo)), percent(line, i-3)
+			if begin < 0 && line[i-3] == 'x' {
+				begin = escapeBefore(line, i-3)
 			}
-			if i >= 6 && line[i-5] == 'u' && (line[i-6] == '\\' || line[i-6] == '%') {
+			if begin < 0 && i >= 5 && line[i-5] == 'u' {
 				if a, b := unhex(line[i-4]), unhex(line[i-3]); a >= 0 && b >= 0 {
-					return rune(a<<12 | b<<8 | hi<<4 | lo), i - 6
+					c = rune(a<<12 | b<<8 | hi<<4 | lo)
+					if begin = escapeBefore(line, i-5); begin < 0 && i >= 6 && line[i-6] == '%' {
+						begin = i - 6
+					}
 				}
+			}
+			if begin >= 0 {
+				return c, begin
 			}
 		}
 	}
 	return char(line[i-1]), i - 1
+}
+
+// escapeBefore returns where the backslashes that end before i begin, -1 when there are none. JSON in a string of JSON has two.
+func escapeBefore(line []byte, i int) int {
+	begin := i
+	for begin > 0 && line[begin-1] == '\\' {
+		begin--
+	}
+	if begin == i {
+		return -1
+	}
+	return begin
 }
 
 func char(c byte) rune {

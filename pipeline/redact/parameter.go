@@ -13,7 +13,7 @@ type words struct {
 	// The word:
 	begun     bool
 	url       bool // it begins with a path or a URL
-	query     bool // it has a question mark
+	query     bool // it has a ? or a #
 	separated bool // it is known whether it has a separator
 	separator byte // what separates the fields in formats without quotes and spaces (`$remote_addr|$request_uri|$status`), or 0
 }
@@ -61,7 +61,7 @@ func (w *words) character(c byte) {
 		}
 	case '/', '=', '&':
 		w.separated = true
-	case '?':
+	case '?', '#':
 		w.separated, w.query = true, true
 	}
 }
@@ -80,7 +80,7 @@ func (w *words) maskParameter(name int, s sign) int {
 		return after
 	}
 	to := w.valueEnd(name, s)
-	if q := quoteAt(line, from); q != nil && to < len(line) && (line[to] == ' ' || line[to] == '\t') && w.separator != q[0] {
+	if q := quoteAt(line, from); q != nil && to < len(line) && (line[to] == ' ' || line[to] == '\t') && w.separator != q[0] && w.targetEnd() == 0 {
 		// A value in quotes may have spaces.
 		end, after := q.stringEnd(line, from+len(q))
 		if end < after && (after == len(line) || endsURL(line[after]) || bytes.IndexByte([]byte(`,;)]}\`), line[after]) >= 0) {
@@ -110,11 +110,11 @@ func (w *words) valueEnd(name int, s sign) int {
 				return i
 			}
 		case '\\':
-			last, ends := w.escape(i, inSegment)
+			to, ends := w.escape(i, inSegment)
 			if ends {
-				return i
+				return to
 			}
-			i = last
+			i = to - 1
 		case '?':
 			if inPath {
 				return i
@@ -134,36 +134,41 @@ func (w *words) valueEnd(name int, s sign) int {
 	return len(line)
 }
 
-// escape reads what begins with the backslash at i: where its last byte is, and whether it ends a value. A quote that
-// stands for itself in a string of JSON does; other quotes do not, for passwords have them.
-func (w *words) escape(i int, inSegment bool) (last int, ends bool) {
+// escape reads what begins with the backslash at i, up to `to`. When that ends the value, `to` is where. A quote that stands
+// for itself in a string of JSON does; others do not, for passwords have them.
+func (w *words) escape(i int, inSegment bool) (to int, ends bool) {
 	switch c, end := unescape(w.line, i); {
 	case c == '&' || c == '#' || c == '"' && w.json:
-		return 0, true
+		return i, true
 	case c == '\\' && w.json:
 		if next := quoteAt(w.line, end); len(next) == end-i {
 			end += len(next)
 		}
-		return end - 1, false
+		return end, false
 	case c != 0:
-		return end - 1, false
+		return end, false
 	}
 	n := backslashes(w.line[i:])
-	last = i + n
+	to = i + n
 	switch {
-	case last == len(w.line):
-		return last, false
-	case w.line[last] == '"':
-		return last - (n+1)%2, w.json && n%4 == 1
-	case w.line[last] == '/' && inSegment:
-		return 0, true
+	case to == len(w.line):
+		return to, false
+	case w.line[to] == '"' && w.json && n%4 == 1:
+		return to - 1, true
+	case w.line[to] == '"':
+		return to + n%2, false
+	case w.line[to] == '/' && inSegment:
+		return to - n%2, true
 	case n == 1:
-		return i, false
+		return to, false
 	case n%2 == 1:
-		return last - 2, false // the last one begins an escape
+		return to - 1, false // the last one begins an escape
 	}
-	c, _ := unescape(w.line, last-1) // in a string of JSON within another
-	return last - 1, w.json && n%4 == 2 && (c == '&' || c == '#')
+	c, _ := unescape(w.line, to-1) // in a string of JSON within another
+	if w.json && n%4 == 2 && (c == '&' || c == '#') {
+		return to - 2, true
+	}
+	return to, false
 }
 
 // targetEnd returns where the URL ends when that is all that the quotes hold, or all but a method and a protocol: clients

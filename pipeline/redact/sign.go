@@ -67,13 +67,13 @@ func encodedSign(line []byte, i int) sign {
 	return sign{begin: i, end: end, colon: c == ':', encoded: encoded}
 }
 
-// escapedSign returns the sign that begins with the backslash at i; its end is 0 when it is none.
+// escapedSign returns the sign that begins with the backslash at i, or with those before it; its end is 0 when it is none.
 func escapedSign(line []byte, i int) sign {
 	c, end := unescape(line, i)
 	if c != '=' && c != ':' {
 		return sign{}
 	}
-	return sign{begin: i, end: end, colon: c == ':'}
+	return sign{begin: escapeBefore(line, i+1), end: end, colon: c == ':'}
 }
 
 // decode returns the byte that the percent sign at i and what follows stand for, where that ends, and how often it has been
