@@ -1,6 +1,8 @@
 package jsonlog
 
 import (
+	"bytes"
+
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -34,6 +36,7 @@ var awsAPIGateway = &schema{
 		{"uri", record.URL, plain},
 		{"resourcePath", record.Route, routeKey},
 		{"routeKey", record.Route, routeKey},
+		{"routeKey", record.NoField, keep0},
 		{"route", record.Route, routeKey},
 		{"resource", record.Route, routeKey},
 		{"protocol", record.HTTPVersion, plain},
@@ -83,6 +86,12 @@ var awsAPIGateway = &schema{
 		{"authenticate", record.NoField, plain},
 		{"waf", record.NoField, plain},
 		{"error", record.NoField, plain},
+	},
+	finish: func(p *Parser, r *record.Record) record.Reason {
+		if method, _, ok := bytes.Cut(p.keep(keep0), []byte{' '}); ok && len(r.Method) == 0 && string(method) != "ANY" {
+			r.Method = method
+		}
+		return record.None
 	},
 	signs: []sign{
 		"routeKey requestId", "resourcePath requestId", "extendedRequestId", "integrationLatency", "responseLatency httpMethod",

@@ -218,12 +218,14 @@ func (p *Parser) object(line []byte) (object []byte, before int) {
 
 // inText returns the object in a line of text, which may stand there as the text of a quoted value.
 func (p *Parser) inText(line []byte) (object []byte, before int) {
-	for at := 0; ; {
+	for at, first := 0, 0; ; {
 		i := bytes.IndexByte(line[at:], '{')
 		if i < 0 || at+i+2 >= len(line) {
-			return line, 0
+			return line[first:], first
 		}
-		at += i
+		if at += i; first == 0 {
+			first = at
+		}
 		switch {
 		case line[at+1] == '"':
 			return line[at:], at

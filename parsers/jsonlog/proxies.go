@@ -55,6 +55,9 @@ var traefik = &schema{
 		{"request_Referer", record.Referrer, plain},
 	},
 	finish: func(_ *Parser, r *record.Record) record.Reason {
+		if r.Status < 0 && len(r.Method) == 0 && r.DurationNanos < 0 {
+			field.Pass(r) // Traefik's log of itself
+		}
 		if r.UpstreamStatus < 0 && r.UpstreamNanos == 0 { // answered by Traefik itself
 			r.UpstreamNanos = record.Absent
 		}

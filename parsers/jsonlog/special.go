@@ -16,11 +16,7 @@ func special(r *record.Record, t *target, v []byte) record.Reason {
 	case forwarded:
 		v = field.Forwarder(v)
 	case address:
-		host, port := splitPort(v)
-		if n, ok := stamp.Int(port); ok && n > 0 && n <= 65535 && r.ClientPort < 0 {
-			r.ClientPort = int32(n)
-		}
-		v = host
+		v, _ = splitPort(v)
 	case authority:
 		v = authorityOf(v)
 	case cluster:

@@ -11,7 +11,7 @@ import (
 
 // take puts the value v of the node n, which stands at where, into the fields that n fills.
 func (p *Parser) take(r *record.Record, n *node, v []byte, kind jsonscan.Kind, where int) {
-	if field.Absent(v) || kind == jsonscan.Nothing {
+	if field.Absent(v) || kind == jsonscan.Nothing || string(v) == "N/A" {
 		return
 	}
 	for i := range n.targets {
@@ -28,6 +28,9 @@ func (p *Parser) take(r *record.Record, n *node, v []byte, kind jsonscan.Kind, w
 		switch reason := p.fill(r, t, v, kind); reason {
 		case record.None:
 			p.ranks[t.to] = t.rank
+			if t.to == record.ClientAddress && p.ranks[record.ClientPort] == absentRank {
+				r.ClientPort = portOf(t, v)
+			}
 		case leftAside:
 			if t.to == record.Time && p.badTime < 0 {
 				p.badTime = where
@@ -37,6 +40,17 @@ func (p *Parser) take(r *record.Record, n *node, v []byte, kind jsonscan.Kind, w
 			return
 		}
 	}
+}
+
+// portOf returns the port of a client whose address has been taken from v.
+func portOf(t *target, v []byte) int32 {
+	if t.as == address {
+		_, port := splitPort(v)
+		if n, ok := stamp.Int(port); ok && n > 0 && n <= 65535 {
+			return int32(n)
+		}
+	}
+	return record.Absent
 }
 
 // leftAside is what fill returns of a value that is not what its key says. It never leaves this file.
@@ -145,15 +159,18 @@ func (p *Parser) list(r *record.Record, t *target, v []byte, kind jsonscan.Kind)
 // time reads a time: Unix time in any unit, ISO 8601 or CLF's, or as Go's loggers write it.
 func (p *Parser) time(r *record.Record, v []byte, kind jsonscan.Kind) (ns int64, ok bool) {
 	if kind == jsonscan.Number {
+		if ns, ok = stamp.Epoch(v); ok { // all nineteen digits of nanoseconds
+			return ns, true
+		}
 		return stamp.EpochDecimal(v)
 	}
 	for _, zone := range utc {
 		v = bytes.TrimSuffix(v, []byte(zone))
 	}
-	if len(v) > 7 && v[4] == '/' && v[7] == '/' && len(v) <= maxKey { // Caddy's wall clock
-		wall := append(p.folded[:0], v...)
+	if len(v) > 10 && v[4] == '/' && v[7] == '/' && len(v) <= maxKey { // Caddy's wall clock, and Gin's with ` - ` in it
+		wall := append(p.folded[:0], v[:10]...)
 		wall[4], wall[7] = '-', '-'
-		v = wall
+		v = append(append(wall, ' '), bytes.TrimLeft(v[10:], " -")...)
 	}
 	before := r.TimeNanos
 	r.TimeNanos = 0
