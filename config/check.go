@@ -222,6 +222,9 @@ func (l *loader) sink(key string, s *Sink) {
 		if s.Protocol == "pickle" && strings.HasPrefix(s.Address, "udp://") {
 			l.at(key+".protocol", "pickle needs tcp or tls: carbon takes only plaintext over udp")
 		}
+		if u, err := url.Parse(s.Render); s.Render != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+			l.at(key+".render_url", "is no URL like http://127.0.0.1:8080")
+		}
 		l.duration(key+".timeout", s.Timeout, 100*time.Millisecond, time.Hour)
 		l.tls(key+".tls", &s.TLS)
 		if s.SpoolSize != 0 && (s.SpoolSize < 1<<20 || s.SpoolSize > 1<<40) {
@@ -299,6 +302,7 @@ func (l *loader) elasticsearch(key string, s *Sink) {
 	l.duration(key+".flush_interval", s.FlushInterval, 10*time.Millisecond, time.Minute)
 	l.duration(key+".timeout", s.Timeout, 100*time.Millisecond, time.Hour)
 	l.between(key+".concurrency", s.Concurrency, 1, 64)
+	l.size(key+".dead_letters", s.DeadLetters, 1<<20, 1<<40)
 	if s.Retention != 0 {
 		l.duration(key+".retention", s.Retention, time.Hour, 100*365*24*time.Hour)
 	}

@@ -85,8 +85,9 @@ type Sink struct {
 	SpoolSize Size          `key:"spool_size" for:"graphite"` // of the panes on disk while the sink is down for longer; default 256MiB, 0 none
 	SpoolAge  time.Duration `key:"spool_age" for:"graphite"`  // older panes are not sent when it is back; default 24h, 0 no limit
 
-	Protocol string        `key:"protocol" for:"graphite"` // plaintext or pickle; default plaintext
-	Tags     bool          `key:"tags" for:"graphite"`     // names with ;tag=value; default false
+	Protocol string        `key:"protocol" for:"graphite"`   // plaintext or pickle; default plaintext
+	Tags     bool          `key:"tags" for:"graphite"`       // names with ;tag=value; default false
+	Render   string        `key:"render_url" for:"graphite"` // where graphite-web answers /render, for `gatemeter verify` alone
 	TLS      TLS           `key:"tls" for:"graphite,elasticsearch"`
 	Timeout  time.Duration `key:"timeout" for:"graphite,elasticsearch"` // of one attempt; default 10s, elasticsearch 60s
 
@@ -107,6 +108,7 @@ type Sink struct {
 	RequestBytes  Size          `key:"request_bytes" for:"elasticsearch"`  // of one bulk request; default 4MiB
 	FlushInterval time.Duration `key:"flush_interval" for:"elasticsearch"` // default 1s
 	Concurrency   int           `key:"concurrency" for:"elasticsearch"`    // requests at a time; default 2
+	DeadLetters   Size          `key:"dead_letters" for:"elasticsearch"`   // bytes of dead letters kept, the oldest go; default 64MiB
 }
 
 // TLS is how a sink's server is trusted, and how gatemeter shows who it is.
@@ -155,6 +157,7 @@ func defaultSink(name, kind string) *Sink {
 		s.Timeout = 60 * time.Second
 		s.Setup, s.Retention, s.Original = true, 30*24*time.Hour, "malformed"
 		s.RequestBytes, s.FlushInterval, s.Concurrency = 4<<20, time.Second, 2
+		s.DeadLetters = 64 << 20
 	}
 	return s
 }

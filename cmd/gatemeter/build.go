@@ -238,7 +238,7 @@ func (p *process) addSink(set *pipeline.Settings, c *config.Config, s *config.Si
 			Name: s.Name, Sink: sink, MaxPoints: s.Queue, Discarding: true, AtLeastOnce: s.Delivery == "at_least_once", MaxAge: s.MaxAge,
 		})
 	case "elasticsearch":
-		letters, err := deadletter.Open(filepath.Join(c.DataDir, "deadletters"), s.Name, deadletter.Options{Log: log})
+		letters, err := deadletter.Open(filepath.Join(c.DataDir, "deadletters"), s.Name, deadletter.Options{MaxBytes: int64(s.DeadLetters), Log: log})
 		if err != nil {
 			return err
 		}
