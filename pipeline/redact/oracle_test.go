@@ -1,6 +1,8 @@
 package redact
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,13 +14,14 @@ import (
 // letter is a character of decoded text.
 type letter struct {
 	c        byte
-	from, to int // the bytes of the line that it is written with
-	depth    int // how often it has been escaped
+	from, to int  // the bytes of the line that it is written with
+	depth    int  // how often it has been escaped
+	style    byte // how: 0, \, x or %
 }
 
 func raw(line []byte) (text []letter) {
 	for i, c := range line {
-		text = append(text, letter{c, i, i + 1, 0})
+		text = append(text, letter{c: c, from: i, to: i + 1})
 	}
 	return text
 }
@@ -70,8 +73,13 @@ func decodePercents(text []letter) (out []letter) {
 // unescaped returns c, which was written as text.
 func unescaped(c byte, text []letter) letter {
 	l := letter{c: c, from: text[0].from, to: text[len(text)-1].to, depth: text[0].depth}
+	l.style = text[0].style
 	if len(text) > 1 {
 		l.depth++
+		l.style = text[0].c
+		if text[1].c == 'x' {
+			l.style = 'x'
+		}
 	}
 	return l
 }
@@ -135,12 +143,12 @@ func membersIn(text []letter, names map[string]bool, depth int, inURL bool) (fou
 		if !strings.HasSuffix(name, `"`) || value == len(s) || s[value] != '"' || !isSecret(name[:len(name)-1], names) {
 			continue
 		}
-		if text[len(name)-1].depth != depth || text[value].depth != depth {
+		if text[len(name)-1].depth != depth || text[value].depth != depth || text[len(name)-1].style != text[value].style {
 			continue
 		}
 		to := value + 1
 		for to < len(s) && s[to] != '"' && (!inURL || strings.IndexByte("&# \t", s[to]) < 0) {
-			if s[to] == '\\' && to+1 < len(s) && !inURL && (s[to+1] != '"' || text[to+1].depth == depth) {
+			if s[to] == '\\' && to+1 < len(s) && !inURL && (s[to+1] != '"' || text[to+1].depth == depth && text[to].style == text[to+1].style) {
 				to++
 			}
 			to++
@@ -165,33 +173,71 @@ func isSecret(s string, names map[string]bool) bool {
 	return false
 }
 
+// survivor returns what has been left of a secret of text in its masked line, nil if nothing.
+func survivor(text string, line []byte, names map[string]bool) []byte {
+	if !strings.ContainsAny(text, `={%\`) && !strings.HasSuffix(text, "}") {
+		return nil // neither a parameter nor an object of JSON, nor what is left of one
+	}
+	for _, s := range oracle([]byte(text), names) {
+		if line[s.name.from] == '*' {
+			continue // a name in a secret
+		}
+		for _, l := range s.value {
+			if b := line[l.from:l.to]; strings.Trim(string(b), "* \t") != "" {
+				return line[l.from:]
+			}
+		}
+	}
+	return nil
+}
+
+func foldedNames() map[string]bool {
+	names := map[string]bool{}
+	for _, n := range DefaultNames() {
+		names[strings.NewReplacer("-", "", "_", "").Replace(n)] = true
+	}
+	return names
+}
+
 // FuzzOracle: what the oracle finds is masked.
 func FuzzOracle(f *testing.F) {
 	for _, s := range oracleSeeds {
 		f.Add(s)
 	}
-	names := map[string]bool{}
-	for _, n := range DefaultNames() {
-		names[strings.NewReplacer("-", "", "_", "").Replace(n)] = true
-	}
-	r := redactor(f, Config{Query: DefaultNames()})
+	r, names := redactor(f, Config{Query: DefaultNames()}), foldedNames()
 	f.Fuzz(func(t *testing.T, text string) {
-		if !strings.ContainsAny(text, `={%\`) && !strings.HasSuffix(text, "}") {
-			return // neither a parameter nor an object of JSON, nor what is left of one
+		line := []byte(text)
+		r.Line(line)
+		if left := survivor(text, line, names); left != nil {
+			t.Errorf("%q\nbecame %q: it leaves %q", text, line, left)
+		}
+	})
+}
+
+// TestOracle is FuzzOracle for lines put together from what matters.
+func TestOracle(t *testing.T) {
+	parts := []string{
+		"token", "pwd", "%74oken", `\u0074oken`, "a", "b", "17", "=", "%3D", "%253D", `\u003d`, `\\u003d`, `\x3D`, ":", "%3A",
+		`"`, `\"`, `\\\"`, `\x22`, `\x5C`, `\u0022`, "%22", "%5C", "'", `\`, `\\`, "&", `\u0026`, `\x26`, "%26", "%2526", "&amp;", "?", "%3F", "#",
+		" ", "\t", "/", `\/`, ";", ",", "|", "<", "{", "}", "[", "]", "%7B", `\n`, `"token":"`, `\"pwd\":\"`, `\x22pwd\x22:\x22`, "%22pwd%22:%22", "GET /x?", " HTTP/1.1", "é",
+	}
+	r, names := redactor(t, Config{Query: DefaultNames()}), foldedNames()
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		var text string
+		for range 2 + random.IntN(14) {
+			text += parts[random.IntN(len(parts))]
 		}
 		line := []byte(text)
 		r.Line(line)
-		for _, s := range oracle([]byte(text), names) {
-			if line[s.name.from] == '*' {
-				continue // a name in a secret
-			}
-			for _, l := range s.value {
-				if b := line[l.from:l.to]; strings.Trim(string(b), "* \t") != "" {
-					t.Fatalf("%q\nbecame %q: %q, at byte %d, is of a secret", text, line, b, l.from)
-				}
-			}
+		if left := survivor(text, line, names); left != nil {
+			t.Fatalf("%s\nbecame %s: it leaves %s", text, line, left)
 		}
-	})
+		again := bytes.Clone(line)
+		if r.Line(again); !bytes.Equal(again, line) {
+			t.Fatalf("%s\nbecame      %s\nand, again, %s", text, line, again)
+		}
+	}
 }
 
 var oracleSeeds = []string{

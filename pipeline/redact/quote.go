@@ -94,10 +94,12 @@ func (q quote) stringEnd(line []byte, i int) (to, after int) {
 			return i, i + len(q)
 		case c == '"' || q[0] == '%' && endsURL(c):
 			return i, i
-		case q.isBackslash(line, i):
-			i += len(q)
-			if q.is(line, i) || q.isBackslash(line, i) {
+		case q.backslash(line, i) > 0:
+			i += q.backslash(line, i)
+			if q.is(line, i) {
 				i += len(q)
+			} else {
+				i += q.backslash(line, i)
 			}
 		case c == '\\' && i+1 < len(line):
 			i += 2
@@ -143,11 +145,17 @@ func (q quote) plainEnd(line []byte, i int) (to, after int) {
 // is reports whether q stands at i.
 func (q quote) is(line []byte, i int) bool { return bytes.HasPrefix(line[i:], q) }
 
-// isBackslash reports whether a backslash stands at i in q's spelling: \x5C for \x22.
-func (q quote) isBackslash(line []byte, i int) bool {
-	n := len(q) - 2
-	return n > 0 && len(line)-i >= len(q) && string(line[i:i+n]) == string(q[:n]) && line[i+n] == '5' && line[i+n+1]|0x20 == 'c' ||
-		n < 0 && line[i] == '\\' && i+1 < len(line) && line[i+1] == '\\'
+// backslash returns how long the backslash is that stands at i in q's spelling: \x5C for \x22, \\ or \u005C for \u0022. It is 0
+// when there is none.
+func (q quote) backslash(line []byte, i int) int {
+	n := len(q) - len("22")
+	switch {
+	case bytes.HasPrefix(line[i:], []byte(`\\`)):
+		return 2
+	case n > 0 && len(line)-i >= len(q) && string(line[i:i+n]) == string(q[:n]) && line[i+n] == '5' && line[i+n+1]|0x20 == 'c':
+		return len(q)
+	}
+	return 0
 }
 
 // endsURL reports whether c ends a parameter, or a URL.
