@@ -217,6 +217,7 @@ func (p *process) addSink(set *pipeline.Settings, c *config.Config, s *config.Si
 			return err
 		}
 		settings := pipeline.MetricSinkSettings{Name: s.Name, Sink: sink, MaxPoints: s.Queue}
+		p.collect = append(p.collect, func(emit func(admin.Sample)) { admin.Graphite(s.Name, sink.Stats(), emit) })
 		if s.SpoolSize > 0 {
 			panes, err := panespool.Open(panespool.Settings{
 				Dir: filepath.Join(c.DataDir, "panes", s.Name), MaxBytes: int64(s.SpoolSize), MaxAge: s.SpoolAge, Now: time.Now, Log: log,
@@ -237,6 +238,7 @@ func (p *process) addSink(set *pipeline.Settings, c *config.Config, s *config.Si
 		set.MetricSinks = append(set.MetricSinks, pipeline.MetricSinkSettings{
 			Name: s.Name, Sink: sink, MaxPoints: s.Queue, Discarding: true, AtLeastOnce: s.Delivery == "at_least_once", MaxAge: s.MaxAge,
 		})
+		p.collect = append(p.collect, func(emit func(admin.Sample)) { admin.StatsD(s.Name, sink.Stats(), emit) })
 	case "elasticsearch":
 		letters, err := deadletter.Open(filepath.Join(c.DataDir, "deadletters"), s.Name, deadletter.Options{MaxBytes: int64(s.DeadLetters), Log: log})
 		if err != nil {

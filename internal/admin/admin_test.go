@@ -24,6 +24,8 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/record"
 	"github.com/gatemeter/gatemeter/sinks/deadletter"
 	"github.com/gatemeter/gatemeter/sinks/elasticsearch"
+	"github.com/gatemeter/gatemeter/sinks/graphite"
+	"github.com/gatemeter/gatemeter/sinks/statsd"
 	"github.com/gatemeter/gatemeter/sources/file"
 )
 
@@ -244,6 +246,8 @@ func everything(emit func(Sample)) {
 	PaneSpool("graphite", panespool.Stats{Bytes: 1}, emit)
 	DeadLetters("es", deadletter.Stats{Written: 1}, emit)
 	Files("edge", file.Stats{Refused: 2, Errors: 1, Partitions: []file.PartitionStats{{Name: "/var/log/a.log", Errors: 2, LostBytes: 7}}}, emit)
+	Graphite("graphite", graphite.Stats{Connects: 1, Points: 30}, emit)
+	StatsD("statsd", statsd.Stats{Connects: 1, OldGauges: 3}, emit)
 	Reloads(2, 1, true, emit)
 }
 
@@ -257,6 +261,7 @@ func TestMetrics(t *testing.T) {
 		`gatemeter_file_lost_bytes_total{partition="/var/log/a.log",source="edge"} 7`,
 		`gatemeter_file_errors_total{source="edge"} 3`,
 		`gatemeter_config_last_reload_successful 0`,
+		`gatemeter_sink_left_out_points_total{reason="old_gauge",sink="statsd"} 3`,
 		`gatemeter_index_retried_documents_total{reason="blocked",sink="es"} 0`,
 		`gatemeter_source_read_lines_total{partition="/var/log/` + "\ufffd" + `\"\n.log",shard="web1",source="edge"} 0`,
 		`gatemeter_source_skipped_lines_total{partition="/var/log/a.log",reason="oversize",shard="web1",source="edge"} 1`,

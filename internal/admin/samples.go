@@ -7,6 +7,8 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/record"
 	"github.com/gatemeter/gatemeter/sinks/deadletter"
 	"github.com/gatemeter/gatemeter/sinks/elasticsearch"
+	"github.com/gatemeter/gatemeter/sinks/graphite"
+	"github.com/gatemeter/gatemeter/sinks/statsd"
 	"github.com/gatemeter/gatemeter/sources/file"
 )
 
@@ -54,6 +56,12 @@ var (
 	recordsLost    = metric{"gatemeter_sink_lost_stretches_total", "Stretches of logs that were gone when they were to be read again for the sink.", Counter}
 
 	sinkNewest = metric{"gatemeter_sink_newest_window_timestamp_seconds", "End of the newest window the sink confirmed.", Gauge}
+
+	sinkConnects = metric{"gatemeter_sink_connections_total", "Connections made, and sockets opened.", Counter}
+	sinkPackets  = metric{"gatemeter_sink_sent_packets_total", "Datagrams sent, or pieces of a stream.", Counter}
+	sinkBytes    = metric{"gatemeter_sink_sent_bytes_total", "Bytes sent.", Counter}
+	sinkLines    = metric{"gatemeter_sink_sent_lines_total", "Lines sent, those sent again included. Of StatsD fewer than points: a counter that did not change is none.", Counter}
+	sinkLeftOut  = metric{"gatemeter_sink_left_out_points_total", "Points that were not sent, by reason.", Counter}
 
 	submitted = metric{"gatemeter_index_submitted_documents_total", "Documents handed to the record sink: settled and in flight ones.", Counter}
 	settled   = metric{"gatemeter_index_settled_documents_total", "Documents the record sink is done with, by outcome.", Counter}
@@ -176,6 +184,29 @@ func PaneSpool(name string, s panespool.Stats, emit func(Sample)) {
 	e.count(spoolLost, s.Dropped, Label{"reason", "dropped"})
 	e.count(spoolLost, s.TooOld, Label{"reason", "too_old"})
 	e.count(spoolLost, s.Corrupt, Label{"reason", "corrupt"})
+}
+
+// Graphite emits what the Graphite sink called name says of itself.
+func Graphite(name string, s graphite.Stats, emit func(Sample)) {
+	e := emitter{emit, []Label{{"sink", name}}}
+	e.count(sinkConnects, s.Connects)
+	e.count(sinkPackets, s.Packets)
+	e.count(sinkBytes, s.Bytes)
+	e.count(sinkLines, s.Points)
+	e.count(sinkLeftOut, s.NotFinite, Label{"reason", "not_finite"})
+	e.count(sinkLeftOut, s.Oversize, Label{"reason", "oversize"})
+}
+
+// StatsD emits what the StatsD sink called name says of itself.
+func StatsD(name string, s statsd.Stats, emit func(Sample)) {
+	e := emitter{emit, []Label{{"sink", name}}}
+	e.count(sinkConnects, s.Connects)
+	e.count(sinkPackets, s.Packets)
+	e.count(sinkBytes, s.Bytes)
+	e.count(sinkLines, s.Points)
+	e.count(sinkLeftOut, s.NotFinite, Label{"reason", "not_finite"})
+	e.count(sinkLeftOut, s.Oversize, Label{"reason", "oversize"})
+	e.count(sinkLeftOut, s.OldGauges, Label{"reason", "old_gauge"})
 }
 
 // Elasticsearch emits what the Elasticsearch sink called name says of itself. Its conservation equation: submitted documents

@@ -19,6 +19,7 @@ func TestMain(m *testing.M) {
 	code, err := buildAndRun(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
 	}
 	os.Exit(code)
 }
@@ -35,7 +36,8 @@ func buildAndRun(m *testing.M) (code int, err error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build gatemeter: %w\n%s", err, out)
 	}
-	return m.Run(), nil
+	code = m.Run()
+	return code, writeOutcomes()
 }
 
 // object is a JSON object, and so a YAML one.

@@ -346,7 +346,7 @@ func newFeed(t *testing.T, lines int) *feed {
 	dir := t.TempDir()
 	whole := filepath.Join(dir, "whole")
 	generate(t, whole, "nginx_timed", lines, "--seed", strconv.Itoa(lines), "--malformed", "0.01", "--disorder", "4s",
-		"--start", time.Now().Add(-10*time.Minute).UTC().Format(time.RFC3339), "--rate", "50")
+		"--start", time.Now().Add(-10*time.Minute).UTC().Format(time.RFC3339), "--rate", strconv.Itoa(max(50, lines/300)))
 	text, err := os.ReadFile(whole)
 	if err != nil {
 		t.Fatal(err)
