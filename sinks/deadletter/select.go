@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -136,7 +137,9 @@ func replayLines(ctx context.Context, lines []Line, s *Selection, send func(cont
 				done.Stored++
 			default:
 				done.Refused++
-				keep[at[i]].Raw = refusedAgain(chunk[i], v)
+				if v.Status != http.StatusTooManyRequests && v.Status < 500 { // else it is the server, not the letter
+					keep[at[i]].Raw = refusedAgain(chunk[i], v)
+				}
 				continue
 			}
 			keep[at[i]] = Line{}
