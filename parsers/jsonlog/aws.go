@@ -96,6 +96,7 @@ var awsAPIGateway = &schema{
 	signs: []sign{
 		"routeKey requestId", "resourcePath requestId", "extendedRequestId", "integrationLatency", "responseLatency httpMethod",
 		"requestTimeEpoch requestId", "responseLength requestId", "connectionId eventType", "requestId ip httpMethod", "request_id route_key",
-		"api_id integration_latency", "identity.sourceIp", "requestTime domainName",
+		"api_id integration_latency", "identity.sourceIp", "requestTime domainName", "context.requestTimeEpoch", "context.requestId", "api.apiId http", "request.extendedRequestId",
+		"http.routeKey",
 	},
 }

@@ -171,7 +171,7 @@ var tykPump = &schema{
 		}
 		return record.None
 	},
-	signs: []sign{"tyk-analytics-record", "api_id response_code", "api_id request_time_ms", "api_id raw_path"},
+	signs: []sign{"tyk-analytics-record", "api_id response_code", "api_id request_time_ms", "api_id raw_path", "raw_path response_code"},
 }
 
 // tykAccess is Tyk's access log with TYK_LOGFORMAT=json. Source: tyk, internal/httputil/accesslog/record.go. Lengths of time are
@@ -293,5 +293,5 @@ var krakend = &schema{
 		{"request_id", record.RequestID, plain},
 		{"user", record.User, plain},
 	},
-	signs: []sign{"module=KRAKEND statusCode", "module=KRAKEND status_code", "prefix=[KRAKEND] statusCode", "statusCode latencyMs clientIP"},
+	signs: []sign{"module=KRAKEND statusCode", "module=KRAKEND status_code", "prefix=[KRAKEND] statusCode", "statusCode clientIP"},
 }

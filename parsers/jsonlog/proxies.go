@@ -136,7 +136,8 @@ var envoy = &schema{
 	name: "envoy_json", kind: "envoy", fold: true, rows: envoyRows,
 	signs: []sign{
 		"response_flags response_code", "response_flags bytes_received", "upstream_cluster response_code", "upstream_host bytes_received",
-		"x_envoy_upstream_service_time", "downstream_remote_address",
+		"x-envoy-upstream-service-time", "x_envoy_upstream_service_time", "downstream_remote_address", "responseFlags responseCode",
+		"upstreamCluster responseCode", "responseFlags bytesReceived",
 	},
 }
 

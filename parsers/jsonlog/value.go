@@ -184,6 +184,6 @@ func (p *Parser) time(r *record.Record, v []byte, kind jsonscan.Kind) (ns int64,
 
 // utc are ways to say so that follow a time. They are never written, nor is anyTime.
 var (
-	utc     = [...]string{" UTC", "UTC", " GMT"}
+	utc     = [...]string{" UTC", "UTC", " GMT", "GMT"}
 	anyTime = field.Op{Action: field.TimeAny, Field: record.Time}
 )
