@@ -180,7 +180,7 @@ func choose(content []byte) (*slot, Report) {
 		if len(report.Problems) == 0 {
 			report.Problems = append(report.Problems, "file is empty")
 		}
-	case len(found) == 1 && (best.sequence > 1 || best.offset != 0):
+	case len(found) == 1 && (best.sequence > 1 || best.offset != 0 || len(report.Problems) > 0):
 		report.FellBack = true
 		if len(report.Problems) == 0 {
 			report.Problems = append(report.Problems, "one slot is empty")
