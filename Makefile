@@ -52,6 +52,12 @@ test-e2e: build ## the binary against real nginx, Graphite, StatsD and Elasticse
 e2e-large: build ## a million lines, killed ten times on the way, against the oracle; some minutes
 	GATEMETER_E2E_LINES=1000000 $(GO) test -count=1 -v -timeout 60m -run '^TestGenerated' ./internal/e2e
 
+.PHONY: fault
+fault: ## each fault of files, process and servers at large; half an hour; writes bench/results/faults.md
+	@mkdir -p bench/results
+	GATEMETER_E2E_FAULTS=large GATEMETER_E2E_OUTCOMES=$(CURDIR)/bench/results/faults.md \
+	  $(GO) test -count=1 -v -timeout 90m -run '^TestFault|^TestKilledAt|^TestAnswersLost|^TestRecordsAgain' ./internal/e2e
+
 # What `make bench` times; PEERS=FOLDER has the binaries vector, fluent-bit, prometheus-nginxlog-exporter.
 BENCH_SIZE ?= 1GB
 BENCH_PEER_SIZE ?= 200MB
