@@ -40,12 +40,20 @@ func (o *overlay) Reset(partition *batch.Partition) {
 	o.fields.Reset(partition)
 }
 
-// Parse reads each record's Line.
+// Parse reads each record's Line. One that has the object within text keeps what the format made of it.
 func (o *overlay) Parse(recs []record.Record) {
 	o.Parser.Parse(recs)
 	for i := range recs {
-		if recs[i].Reason == record.None {
-			o.fields.Overlay(&recs[i])
+		r := &recs[i]
+		object, before := jsonlog.Object(r.Line)
+		if r.Reason != record.None || len(object) == 0 || object[0] != '{' && object[0] != 0xEF {
+			continue
 		}
+		line := r.Line
+		r.Line = object
+		if !o.fields.Overlay(r) && r.Column > 0 {
+			r.Column += int32(before)
+		}
+		r.Line = line
 	}
 }

@@ -198,22 +198,29 @@ func (p *Parser) attribute(r *record.Record, list *node) {
 	}
 }
 
-// object returns the object that a line is, and how many bytes of the line stand before it. A batch of one record, as loggers
-// that send several in an array write it, is that record; one of several is refused behind the first.
-func (p *Parser) object(line []byte) (object []byte, before int) {
+// Object returns the object that a line is, and how many bytes of the line stand before it. A batch of one record, as loggers
+// that send several in an array write it, is that record; one of several is refused behind the first by whoever reads it.
+func Object(line []byte) (object []byte, before int) {
 	start := 0
 	for start < len(line) && (line[start] == ' ' || line[start] == '\t') {
 		start++
 	}
-	switch {
-	case start == len(line) || line[start] == '{':
-	case line[start] == '[':
-		object = bytes.TrimRight(line[start+1:], " \t\r\n")
-		return bytes.TrimSuffix(object, []byte{']'}), start + 1
-	case p.format.schema.text:
-		return p.inText(line)
+	if start == len(line) || line[start] != '[' {
+		return line, 0
 	}
-	return line, 0
+	object = bytes.TrimRight(line[start+1:], " \t\r\n")
+	return bytes.TrimSuffix(object, []byte{']'}), start + 1
+}
+
+// object is Object, and for formats that stand in text the object in it.
+func (p *Parser) object(line []byte) (object []byte, before int) {
+	object, before = Object(line)
+	if p.format.schema.text && before == 0 {
+		if start := bytes.TrimLeft(line, " \t"); len(start) > 0 && start[0] != '{' && start[0] != 0xEF {
+			return p.inText(line)
+		}
+	}
+	return object, before
 }
 
 // inText returns the object in a line of text, which may stand there as the text of a quoted value.
