@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gatemeter/gatemeter/parsers/apache"
 	"github.com/gatemeter/gatemeter/parsers/auto"
@@ -42,17 +43,39 @@ type Options struct {
 	Fields map[string]string
 	// Escape is that of an nginx log_format: default, json, none, or "" for what the directive says, else default.
 	Escape string
+	// Time is the moment of a request that its event time is to be, start or end; "" leaves the log's. Where a line has the other
+	// and a duration, one is made of the other.
+	Time string
+	// Location is where the clocks of logs stand that write a time without a zone: HAProxy's, KrakenD's, W3C's. nil is UTC.
+	Location *time.Location
 }
 
-// New returns a function that makes parsers of the format spec: a name, `auto` (also when empty), or an nginx log_format or an
-// Apache LogFormat as it stands in the server's config, with or without the directive around it. It may be called from several
-// goroutines. Errors are for users: they say what is wrong with spec or o.
+// New returns a function that makes parsers of the format spec, which is one of these:
+//
+//   - a name of the table, `auto` (also when empty);
+//   - a name and what belongs to it: `csv COLUMNS`, `regex EXPRESSION`, `grok PATTERN`, `tomcat PATTERN`, `syslog FORMAT` for another
+//     format behind a syslog header;
+//   - a format string as it stands in the gateway's own config: nginx's log_format and Apache's LogFormat, with or without the
+//     directive around it, Envoy's, API Gateway's with its $context, a W3C log's `#Fields:` line.
+//
+// It may be called from several goroutines. Errors are for users: they say what is wrong with spec or o.
 func New(spec string, o Options) (func() Parser, error) {
+	newParser, err := compile(spec, o)
+	if err != nil {
+		return nil, err
+	}
+	return adjusted(newParser, o)
+}
+
+func compile(spec string, o Options) (func() Parser, error) {
 	fields, err := places(o.Fields)
 	if err != nil {
 		return nil, err
 	}
 	trimmed := strings.TrimSpace(spec)
+	if newParser, err := withArgument(trimmed, o, fields); newParser != nil || err != nil {
+		return newParser, err
+	}
 	switch {
 	case isNginx(trimmed):
 		p, err := nginx.Compile(spec, o.Escape, fields)

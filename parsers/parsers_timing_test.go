@@ -33,7 +33,7 @@ func BenchmarkParse(b *testing.B) {
 		})
 	}
 	for _, format := range Formats() {
-		f(format.Name, format.Name, format.Sample)
+		f(format.Name, format.Spec(), format.Sample)
 		f("auto/"+format.Name, "auto", format.Sample)
 	}
 }

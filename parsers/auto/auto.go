@@ -1,5 +1,8 @@
-// Package auto reads lines of any format that can be told from the line itself: JSON by gateways or with well-known keys, and the
-// family of the Common Log Format with what servers put before and behind it.
+// Package auto reads lines of any format that can be told from the line itself: JSON by gateways or with well-known keys, the
+// family of the Common Log Format with what servers put before and behind it, and other text whose first bytes or shape say what
+// it is. A header of syslog's or a container runtime's before any of them is taken off.
+//
+// To add a format: what tells its lines in shape.go, a reader in texts (text.go), a row in the table of formats.
 //
 // What it makes of a line depends on the line alone. Workers read batches of one file in any order, and a restart reads them
 // again: a parser that remembered which format came last would give other numbers then.
@@ -15,6 +18,7 @@ import (
 	"github.com/gatemeter/gatemeter/parsers/kong"
 	"github.com/gatemeter/gatemeter/parsers/nginx"
 	"github.com/gatemeter/gatemeter/parsers/program"
+	"github.com/gatemeter/gatemeter/parsers/syslog"
 	"github.com/gatemeter/gatemeter/parsers/userjson"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/record"
@@ -27,6 +31,7 @@ type Formats struct {
 	logs   []*jsonlog.Format
 	apisix *program.Program
 	ssl    *program.Program
+	texts  [numTexts]func() reader
 }
 
 // Compile prepares the formats.
@@ -44,7 +49,7 @@ func Compile() (*Formats, error) {
 		return nil, err
 	}
 	f.ssl.Name = "ssl_request"
-	return f, nil
+	return f, f.compileTexts()
 }
 
 // Parser reads lines. It is used by one goroutine.
@@ -55,6 +60,7 @@ type Parser struct {
 	logs   []*jsonlog.Parser
 	apisix *program.Parser
 	ssl    *program.Parser
+	texts  [numTexts]reader
 
 	reader  field.Reader
 	arena   []byte // unescaped text, valid until Reset
@@ -70,6 +76,9 @@ func New(f *Formats) *Parser {
 	}
 	for _, format := range f.logs {
 		p.logs = append(p.logs, jsonlog.New(format))
+	}
+	for i, newReader := range f.texts {
+		p.texts[i] = newReader()
 	}
 	return p
 }
@@ -87,6 +96,9 @@ func (p *Parser) Reset(partition *batch.Partition) {
 	}
 	p.apisix.Reset(partition)
 	p.ssl.Reset(partition)
+	for _, t := range p.texts {
+		t.Reset(partition)
+	}
 }
 
 // Parse reads each record's Line.
@@ -96,29 +108,31 @@ func (p *Parser) Parse(recs []record.Record) {
 	}
 }
 
+// read reads a line, behind the header that a logger has put before it.
 func (p *Parser) read(r *record.Record) {
 	p.format = ""
-	switch line := r.Line; line[0] {
-	case '{', 0xEF:
-		p.readJSON(r)
-	case '[':
-		if len(line) > 1 && line[1] == '{' {
-			p.readJSON(r) // a logger's batch
+	line := r.Line
+	for range maxHeaders {
+		n := syslog.Header(r.Line)
+		if n == 0 || n >= len(r.Line) {
 			break
 		}
-		if len(line) > len("[10/Oct/2000:13:55:36 -0700]") && line[27] == ']' {
-			p.ssl.Read(r)
-			p.format = p.ssl.Format()
-			break
+		r.Line = r.Line[n:]
+	}
+	p.readShape(r, shapeOf(r.Line))
+	if n := len(line) - len(r.Line); n > 0 {
+		r.Line = line
+		if r.Column > 0 {
+			r.Column += int32(n)
 		}
-		p.readCLF(r) // of a client with an IPv6 address in brackets
-	default:
-		p.readCLF(r)
 	}
 	if r.Reason != record.None {
 		p.format = ""
 	}
 }
+
+// maxHeaders is how many headers may stand before a line: a runtime's, and syslog's within.
+const maxHeaders = 2
 
 // reread empties r but for what the pipeline has set.
 func reread(r *record.Record) {

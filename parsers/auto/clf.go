@@ -133,7 +133,8 @@ func (p *Parser) readCLF(r *record.Record) {
 		p.format = p.apisix.Format()
 		return
 	}
-	if c.expect(` "`) {
+	// API Gateway's CLF has no space there, as its documentation has it.
+	if c.reason == record.None && (c.sees(`"`) && c.expect(`"`) || c.expect(` "`)) {
 		field.SplitRequest(r, p.text(c.quoted()))
 	}
 	if c.reason == record.None && c.expect(" ") {

@@ -3,6 +3,7 @@ package auto
 import (
 	"bytes"
 
+	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -61,7 +62,7 @@ func (p *Parser) addresses(r *record.Record, front []byte) (vhost []byte) {
 			i = len(front)
 		}
 		if a := bytes.Trim(front[:i:i], `",`); len(a) > 0 {
-			if isPublic(a) {
+			if field.Public(a) {
 				r.ClientAddress = a
 				break
 			}
@@ -87,48 +88,3 @@ func withoutPort(host []byte) []byte {
 	}
 	return host[:i:i]
 }
-
-// isPublic reports whether a is an address of the public internet: not private, loopback, link-local or shared (RFC 1918, 4193,
-// 6598).
-func isPublic(a []byte) bool {
-	if bytes.IndexByte(a, ':') >= 0 {
-		a = bytes.Trim(a, "[]")
-		switch {
-		case len(a) < 3 || string(a) == "::1" || a[0]|0x20 == 'f' && (a[1]|0x20 == 'c' || a[1]|0x20 == 'd' || a[1]|0x20 == 'e'):
-			return false
-		}
-		return a[0] == ':' || isHex(a[0])
-	}
-	var octets [4]int
-	n := 0
-	for i, c := range a {
-		switch {
-		case '0' <= c && c <= '9':
-			if octets[n] = octets[n]*10 + int(c-'0'); octets[n] > 255 {
-				return false
-			}
-		case c != '.' || n == 3 || i == 0 || a[i-1] == '.':
-			return false
-		default:
-			n++
-		}
-	}
-	if n != 3 || a[len(a)-1] == '.' {
-		return false
-	}
-	switch o := octets; o[0] {
-	case 0, 10, 127:
-		return false
-	case 100:
-		return o[1]&0xC0 != 64
-	case 169:
-		return o[1] != 254
-	case 172:
-		return o[1]&0xF0 != 16
-	case 192:
-		return o[1] != 168
-	}
-	return true
-}
-
-func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }

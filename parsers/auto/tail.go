@@ -53,11 +53,55 @@ func (p *Parser) tail(r *record.Record, c *cursor, vhost []byte) {
 		c.at += len(` kong_request_id: "`)
 		p.take(r, c, &opRequestID, c.quoted())
 		p.format, r.Kind = "kong_nginx", "kong"
+	case p.gateway(r, c):
 	case p.ingress(r, c):
 		p.format, r.Kind = "ingress_nginx", "nginx"
 	default:
 		p.extras(r, c)
 	}
+}
+
+// gateway reads what API Gateway's CLF has behind the size, a request's id and perhaps its extended id, and reads the request anew: it
+// has a route in place of a target. It returns false, and has read nothing, when the tail is another.
+func (p *Parser) gateway(r *record.Record, c *cursor) bool {
+	d := *c
+	id, ok := d.next()
+	if !ok || p.format != "common" || !isUUID(id.bytes) {
+		return false
+	}
+	extended := d.at < len(d.line)
+	if extended {
+		if _, ok = d.next(); !ok || d.at < len(d.line) {
+			return false
+		}
+	}
+	*c = d
+	r.RequestID, r.Kind = id.bytes, "aws_apigw"
+	p.format = "aws_apigw_rest_clf"
+	key := r.URL
+	r.URL = nil
+	if i := bytes.IndexByte(key, ' '); i > 0 && key[0] != '/' || len(key) > 0 && key[0] == '$' || !extended {
+		p.format = "aws_apigw_http_clf"
+		p.reader.Take(r, &opRouteKey, key)
+		return true
+	}
+	r.Route = key
+	return true
+}
+
+var opRouteKey = field.Op{Action: field.RouteKey, Field: record.Route} // never written
+
+func isUUID(v []byte) bool {
+	if len(v) != 36 {
+		return false
+	}
+	for i, c := range v {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		if dash != (c == '-') || !dash && !(('0' <= c && c <= '9') || 'a' <= c|0x20 && c|0x20 <= 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 // value is one value of the tail.

@@ -29,6 +29,9 @@ func AppendMarked(dst, v []byte, kind Kind) []byte {
 		case c != mark:
 		case kind == Plus:
 			c = ' '
+		case kind == Percent && i+4 < len(v) && v[i+1] == '2' && v[i+2] == '5' && digit(v[i+3])|digit(v[i+4]) < 16:
+			c = digit(v[i+3])<<4 | digit(v[i+4])
+			i += 4
 		case i+2 < len(v) && digit(v[i+1])|digit(v[i+2]) < 16:
 			c = digit(v[i+1])<<4 | digit(v[i+2])
 			i += 2

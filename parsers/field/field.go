@@ -40,12 +40,15 @@ const (
 
 	TimeLocal   // 06/Feb/2009:12:14:14.655, without a zone: UTC
 	TimeGo      // as Go's Time.String has it
+	TimeStart   // as TimeISO, in place of a time that is there: when the request came
 	TimeDay     // a time of day, added to the date that is there
 	SpanSpelled // a length of time with its unit: 4.529µs, 123ms
 	Client      // an address and a port: into ClientAddress and ClientPort where there is none
+	Peer        // an address alone: into ClientAddress where there is none
 	Forwarded   // X-Forwarded-For: its client into ClientAddress, also where there is one
 	Upstream    // an address, or a URL of which it is a part, into UpstreamAddress
 	RouteKey    // API Gateway's `GET /pets`: into Route, and Method where there is none
+	RouteName   // Envoy's route: into Route, but for Istio's `default`, which is all
 	Cluster     // Envoy's cluster: into Service
 	Trace       // a traceparent or b3 header, or an id as it stands: into TraceID
 )
@@ -134,7 +137,7 @@ func (rd *Reader) Take(r *record.Record, op *Op, v []byte) record.Reason {
 	case Request:
 		SplitRequest(r, v)
 	case Protocol:
-		r.HTTPVersion = httpVersion(v)
+		setProtocol(r, v)
 	case Query:
 		r.Query = bytes.TrimPrefix(v, []byte{'?'})
 	case HostPort:

@@ -20,6 +20,8 @@ func SplitRequest(r *record.Record, request []byte) {
 	if j := bytes.LastIndexByte(target, ' '); j >= 0 && isProtocol(target[j+1:]) {
 		fill(&r.HTTPVersion, httpVersion(target[j+1:]))
 		target = target[:j:j]
+	} else if j > 0 && string(target[j+1:]) == "-" {
+		target = target[:j:j] // ELB's protocol of a request it did not understand
 	}
 	if len(target) > 1 && target[0] == '-' && len(bytes.Trim(target, "- ")) == 0 {
 		return // "- - ", WSO2's second line of a request, and "- - - ", what ELB and Envoy write of a TCP connection
@@ -47,6 +49,12 @@ func Finish(r *record.Record, arena []byte) []byte {
 	}
 	path := r.URL
 	if path[0] != '/' {
+		if string(r.Method) == "CONNECT" { // its target is a host, and nothing else
+			if len(r.Domain) == 0 {
+				r.Domain = Host(path)
+			}
+			return arena
+		}
 		if i := bytes.Index(path[:min(len(path), 16)], []byte("://")); i > 0 {
 			path = splitAuthority(r, path, i)
 		}
@@ -95,6 +103,17 @@ func joinURL(r *record.Record, arena []byte) []byte {
 	arena = append(append(append(arena, r.Path...), '?'), r.Query...)
 	r.URL = arena[start:len(arena):len(arena)]
 	return arena
+}
+
+// setProtocol reads a protocol: `HTTP/1.1`, `h2`, `2.0` are versions, `https` is a scheme, and what is neither is left aside.
+func setProtocol(r *record.Record, v []byte) {
+	if version := httpVersion(v); len(version) > 0 && version[0]-'0' <= 9 {
+		r.HTTPVersion = version
+		return
+	}
+	if string(v) == "http" || string(v) == "https" {
+		fill(&r.Scheme, v)
+	}
 }
 
 // httpVersion returns `1.1` of `HTTP/1.1`, `2` of `HTTP/2.0` and of `h2`.

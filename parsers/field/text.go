@@ -14,6 +14,12 @@ func (rd *Reader) takeText(r *record.Record, op *Op, v []byte) record.Reason {
 		return setTime(r)(rd.times.Local(v))
 	case TimeGo:
 		return setTime(r)(rd.times.Go(v))
+	case TimeStart:
+		ns, ok := rd.times.ISO(v)
+		if !ok {
+			return record.BadTime
+		}
+		r.TimeNanos = ns
 	case TimeDay:
 		ns, ok := stamp.Clock(v)
 		if !ok {
@@ -28,14 +34,22 @@ func (rd *Reader) takeText(r *record.Record, op *Op, v []byte) record.Reason {
 		r.SetNumber(op.Field, ns)
 	case Client:
 		client(r, v)
+	case Peer:
+		fill(&r.ClientAddress, v)
 	case Forwarded:
 		if a := Forwarder(v); len(a) > 0 {
 			r.ClientAddress, r.ClientPort = a, record.Absent
 		}
 	case Upstream:
-		r.UpstreamAddress = authority(v)
+		if a := authority(v); string(a) != "/" { // Traefik's of a service without a server
+			r.UpstreamAddress = a
+		}
 	case RouteKey:
 		routeKey(r, v)
+	case RouteName:
+		if string(v) != "default" {
+			r.Route = v
+		}
 	case Cluster:
 		cluster(r, v)
 	case Trace:

@@ -17,7 +17,7 @@ func (p *Parser) backwards(r *record.Record, at int) bool {
 		op := &ops[i]
 		next := end
 		if end -= len(op.Literal); end < at || string(line[end:next]) != op.Literal {
-			r.Fail(p.missing(line, at, op))
+			r.Fail(record.Truncated, len(line)) // it does not end as the format does
 			return false
 		}
 		start := at

@@ -1,0 +1,111 @@
+package parsers
+
+import (
+	"fmt"
+
+	"github.com/gatemeter/gatemeter/parsers/stamp"
+	"github.com/gatemeter/gatemeter/parsers/syslog"
+	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/record"
+)
+
+// adjusted puts around parsers what o asks of their times, nothing when it asks nothing.
+func adjusted(newParser func() Parser, o Options) (func() Parser, error) {
+	want := Either
+	switch o.Time {
+	case "":
+	case "start":
+		want = Start
+	case "end":
+		want = End
+	default:
+		return nil, fmt.Errorf("time: %.200q is neither start nor end", o.Time)
+	}
+	if want == Either && o.Location == nil {
+		return newParser, nil
+	}
+	return func() Parser {
+		return &timed{Parser: newParser(), want: want, zone: stamp.NewZone(o.Location), local: o.Location != nil}
+	}, nil
+}
+
+// timed changes the times of what a parser reads. It is used by one goroutine.
+type timed struct {
+	Parser
+	want  When
+	zone  *stamp.Zone
+	local bool
+}
+
+// zoneless are the formats that write no zone. It is never written.
+var zoneless = map[string]bool{"haproxy": true, "krakend": true, "iis": true, "w3c": true}
+
+// Parse reads each record's Line. Which format a line is may change with each, so they are read one by one.
+func (t *timed) Parse(recs []record.Record) {
+	for i := range recs {
+		t.Parser.Parse(recs[i : i+1])
+		r := &recs[i]
+		if r.Reason != record.None {
+			continue
+		}
+		format := t.Format()
+		if t.local && zoneless[format] {
+			r.TimeNanos = t.zone.Instant(r.TimeNanos)
+		}
+		if r.DurationNanos <= 0 || t.want == Either {
+			continue
+		}
+		switch has := momentOf(format, r.Kind); {
+		case has == Start && t.want == End:
+			r.TimeNanos += r.DurationNanos
+		case has == End && t.want == Start:
+			r.TimeNanos -= r.DurationNanos
+		}
+	}
+}
+
+// momentOf returns which moment a format's times are. Format strings have no row in the table: the gateway they are of says it.
+func momentOf(format, kind string) When {
+	for i := range formats {
+		if formats[i].Name == format && formats[i].Time != Either {
+			return formats[i].Time
+		}
+	}
+	switch kind {
+	case "nginx":
+		return End
+	case "apache", "envoy", "aws_apigw":
+		return Start
+	}
+	return Either
+}
+
+// behindHeader puts around parsers what takes a syslog header off each line.
+func behindHeader(newParser func() Parser) func() Parser {
+	return func() Parser { return &headed{newParser()} }
+}
+
+// headed reads lines behind a syslog header. One without is read as it is.
+type headed struct{ Parser }
+
+// Reset is called before each batch.
+func (h *headed) Reset(partition *batch.Partition) { h.Parser.Reset(partition) }
+
+// Parse reads each record's Line.
+func (h *headed) Parse(recs []record.Record) {
+	for i := range recs {
+		r := &recs[i]
+		line := r.Line
+		n := syslog.Header(line)
+		if n >= len(line) {
+			r.Fail(record.Truncated, len(line))
+			continue
+		}
+		r.Line = line[n:]
+		h.Parser.Parse(recs[i : i+1])
+		r.Line = line
+		if r.Reason != record.None && r.Column > 0 {
+			r.Column += int32(n)
+		}
+	}
+}
