@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ type committer struct {
 	mu      sync.Mutex
 	pending *candidate // waits to be saved
 	next    *candidate // the newest after it
+	saved   uint64     // newest epoch whose cursors are saved
 	shards  []ShardStats
 	stats   CommitStats
 }
@@ -64,6 +66,21 @@ func (c *committer) run(ctx context.Context) {
 	}
 }
 
+// settled waits until the cursors of epoch are saved, or ctx ends.
+func (c *committer) settled(ctx context.Context, epoch uint64) bool {
+	for {
+		c.mu.Lock()
+		done := c.saved >= epoch
+		c.mu.Unlock()
+		if done {
+			return true
+		}
+		if !pause(ctx, 5*time.Millisecond) {
+			return false
+		}
+	}
+}
+
 // saveLast saves what is still to be saved, when no one else runs any more.
 func (c *committer) saveLast() {
 	for c.step() {
@@ -83,11 +100,7 @@ func (c *committer) step() bool {
 			return false
 		}
 	}
-	var err error
-	if c.pipeline.set.Save != nil {
-		err = c.pipeline.set.Save(k.cursors)
-		_ = fault.At("cursor.saved")
-	}
+	err := c.save(k.cursors)
 	c.mu.Lock()
 	if err != nil {
 		if c.stats.LastError == "" {
@@ -105,6 +118,7 @@ func (c *committer) step() bool {
 		c.pipeline.set.Log.Info("cursor saved again", "failed_attempts", c.stats.Failures)
 	}
 	c.stats.Saves++
+	c.saved = k.epoch
 	c.stats.LastError = ""
 	c.shards = c.shards[:0]
 	for _, saved := range k.cursors {
@@ -114,6 +128,37 @@ func (c *committer) step() bool {
 	c.mu.Unlock()
 	c.pipeline.savedCursors(k)
 	return true
+}
+
+// save saves each cursor where it is kept.
+func (c *committer) save(cursors []cursor.Cursor) error {
+	set := &c.pipeline.set
+	var errs []error
+	kept := make([]cursor.Cursor, 0, len(cursors))
+	for i := range cursors {
+		if moves := set.keeper(&cursors[i]); moves != nil {
+			errs = append(errs, moves(cursors[i]))
+		} else {
+			kept = append(kept, cursors[i])
+		}
+	}
+	if set.Save != nil && (len(kept) > 0 || len(cursors) == 0) {
+		errs = append(errs, set.Save(kept))
+		_ = fault.At("cursor.saved")
+	}
+	return errors.Join(errs...)
+}
+
+// keeper returns what saves the cursor of a shard that moves between processes, nil for one that stays.
+func (s *Settings) keeper(c *cursor.Cursor) func(cursor.Cursor) error {
+	for _, k := range c.Partitions {
+		for i := range s.Sources {
+			if s.Sources[i].Name == k.Source {
+				return s.Sources[i].Save
+			}
+		}
+	}
+	return nil
 }
 
 // savedCursors tells those who wait for it that k has been saved.

@@ -52,6 +52,11 @@ func (p *Pipeline) take(b *batch.Batch) *shard {
 		}
 		k = p.addPartition(b.Partition, source)
 		k.begin(b.First)
+		for _, c := range k.shard.saved.Partitions {
+			if b.Partition.Saved != nil && c.Name == k.Name && c.ID == k.ID {
+				k.resume(c)
+			}
+		}
 	}
 	_ = fault.At("batch.taken")
 	now := p.set.Now()
@@ -59,9 +64,18 @@ func (p *Pipeline) take(b *batch.Batch) *shard {
 	if b.State != nil {
 		k.state = b.State
 	}
+	if b.Revoked != nil {
+		p.revoke(k)
+		close(b.Revoked)
+		return k.shard
+	}
 	if b.First == b.Next {
 		b.Release()
 		return k.shard
+	}
+	if len(b.Data) == 0 && b.Oversize == 0 && b.First < k.saved.Read && b.Next > k.saved.Replay {
+		p.busy.Wait()
+		p.keepAsSent(k.shard, k)
 	}
 	if b.First != k.next {
 		p.set.Log.Error("BUG: a source left a gap or went back", "source", b.Partition.Source, "partition", b.Partition.Name,

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
@@ -15,7 +16,7 @@ import (
 func (p *Pipeline) epoch(end bool) {
 	p.busy.Wait()
 	p.epochs++
-	var panes []*point.Pane
+	var panes []duePane
 	cursors := make([]cursor.Cursor, 0, len(p.shards))
 	confirmed := p.confirmed()
 	for _, s := range p.shards {
@@ -27,6 +28,11 @@ func (p *Pipeline) epoch(end bool) {
 			if !s.whole && !end { // nothing leaves before the rebuild is whole
 				cursors = append(cursors, s.saved)
 				continue
+			}
+			for _, k := range s.partitions {
+				if k.next < k.saved.Read {
+					p.keepAsSent(s, k)
+				}
 			}
 		}
 		panes = p.send(s, end, panes)
@@ -50,6 +56,32 @@ func (p *Pipeline) epoch(end bool) {
 	}
 }
 
+// duePane is a pane of a shard.
+type duePane struct {
+	pane  *point.Pane
+	shard *shard
+}
+
+// keepAsSent makes final all windows of s that a run before has sent, because k's part of them cannot be read again: what would
+// be built anew is less than what the sinks have. Call it at a barrier.
+func (p *Pipeline) keepAsSent(s *shard, k *partition) {
+	if s.saved.Emitted <= s.final {
+		return
+	}
+	p.set.Log.Warn("a log that open windows were made of cannot be read again: those that were sent stay as they are", "shard", s.label,
+		"partition", k.Name, "until", time.Unix(s.saved.Emitted, 0).UTC())
+	s.final = s.saved.Emitted
+	s.emitted = max(s.emitted, s.final)
+	s.finals = append(s.finals, finalAt{p.epochs, s.final})
+	for _, start := range p.openWindows(s) {
+		if start+p.windows.width <= s.final {
+			for _, w := range p.workers {
+				w.drop(windowKey{s.index, start})
+			}
+		}
+	}
+}
+
 // behind reports whether a log is being caught up with: its windows are older than any that is sent live.
 func (p *Pipeline) behind() bool {
 	live := p.set.Now().Add(-2 * (p.set.Metrics.Window + p.set.Metrics.Lateness + p.set.Metrics.Amend)).Unix()
@@ -62,7 +94,7 @@ func (p *Pipeline) behind() bool {
 }
 
 // send appends the panes of s that are due, and makes final what cannot change any more.
-func (p *Pipeline) send(s *shard, end bool, panes []*point.Pane) []*point.Pane {
+func (p *Pipeline) send(s *shard, end bool, panes []duePane) []duePane {
 	cfg := p.windows
 	starts := p.openWindows(s)
 	watermark, quiet := p.shardWatermark(s)
@@ -97,7 +129,7 @@ func (p *Pipeline) send(s *shard, end bool, panes []*point.Pane) []*point.Pane {
 		case kind == point.Early && stop > cfg.closedOr(watermark):
 			pane.Kind = point.Early
 		}
-		panes = append(panes, pane)
+		panes = append(panes, duePane{pane, s})
 		p.totals.panes[pane.Kind].Add(1)
 	}
 	s.emitted = emitted

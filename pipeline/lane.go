@@ -23,14 +23,15 @@ type lane struct {
 	wake     chan struct{} // has room for one
 	crowded  chan struct{} // has room for one: the spooler should look
 	queue    []queued
-	points   int    // in queue
-	pushed   uint64 // newest epoch in queue or before
-	sending  uint64 // lowest epoch among the panes being sent, none when there is no such pane
-	spooling uint64 // the same of panes on their way to the spool
-	moves    uint64 // how often panes were taken out of the queue for the spool
-	stored   bool   // there are panes in the spool
-	full     bool   // the spool could not be written to
-	released uint64 // at_most_once: newest epoch that has been saved
+	points   int           // in queue
+	pushed   uint64        // newest epoch in queue or before
+	sending  uint64        // lowest epoch among the panes being sent, none when there is no such pane
+	spooling uint64        // the same of panes on their way to the spool
+	inHand   []*point.Pane // those being sent at this moment
+	moves    uint64        // how often panes were taken out of the queue for the spool
+	stored   bool          // there are panes in the spool
+	full     bool          // the spool could not be written to
+	released uint64        // at_most_once: newest epoch that has been saved
 	acked    chan struct{}
 	stats    LaneStats
 }
@@ -38,10 +39,14 @@ type lane struct {
 type queued struct {
 	epoch uint64
 	pane  *point.Pane
+	shard *shard // nil for a pane that was spooled
 }
 
 // none is an epoch that never comes.
 const none = math.MaxUint64
+
+// leaseWait is how long to wait before looking again whether this process may send for a shard.
+const leaseWait = 50 * time.Millisecond
 
 // sendPoints is about how many points one Send is given.
 const sendPoints = 20_000
@@ -56,14 +61,15 @@ func newLane(set *MetricSinkSettings, all *Settings) *lane {
 
 // push queues the panes of an epoch. Past MaxPoints the oldest go to the spool or, without one, are dropped; unless hold says
 // that the log is read faster than time passes: then waitForRoom slows the reading down, as the log itself is the buffer.
-func (l *lane) push(epoch uint64, panes []*point.Pane, hold bool) {
+func (l *lane) push(epoch uint64, panes []duePane, hold bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, pane := range panes {
+	for _, due := range panes {
+		pane := due.pane
 		if !l.set.Discarding {
 			l.supersede(pane)
 		}
-		l.queue = append(l.queue, queued{epoch, pane})
+		l.queue = append(l.queue, queued{epoch, pane, due.shard})
 		l.points += len(pane.Points)
 	}
 	bound := l.set.MaxPoints
@@ -200,47 +206,87 @@ func (l *lane) run(ctx context.Context) {
 				return
 			}
 		}
-		for {
-			err := fault.At("panes.sending")
-			if err == nil {
-				err = cmp.Or(l.sink.Send(ctx, panes), fault.At("panes.sent"))
-			}
-			if ctx.Err() != nil && err != nil {
-				return // not confirmed: the next run sends them
-			}
-			if err == nil {
-				if failures > 0 {
-					l.all.Log.Info("sink is back", "sink", l.set.Name, "failed_attempts", failures)
-				}
-				failures = 0
-				l.done(panes, nil)
-				if trim > 0 {
-					l.set.Spool.Trim(trim)
-				}
-				break
-			}
-			if failures == 0 {
-				l.all.Log.Error("sink failed; trying again until it is back", "sink", l.set.Name, "error", err)
-			}
-			failures++
-			if l.set.Discarding && !l.set.AtLeastOnce {
-				l.done(panes, err) // part of them may have arrived: sending again could double it
-			} else {
-				l.failed(err)
-			}
-			if !pause(ctx, backoff(failures, l.all.Rand)) {
-				return
-			}
-			if l.set.Discarding && !l.set.AtLeastOnce {
-				break
-			}
+		if !l.deliver(ctx, panes, &failures) {
+			return
+		}
+		if trim > 0 {
+			l.set.Spool.Trim(trim)
 		}
 	}
 }
 
+// deliver sends panes until the sink has them all, or, if it may be sent nothing twice, until they were tried once. It reports
+// whether the run goes on. failures is how many attempts in a row have failed.
+func (l *lane) deliver(ctx context.Context, panes []queued, failures *int) bool {
+	for len(panes) > 0 {
+		send, later := l.begin(panes)
+		if len(send) == 0 && len(later) > 0 {
+			if !pause(ctx, leaseWait) {
+				return false
+			}
+			continue
+		}
+		err := l.send(ctx, send)
+		if ctx.Err() != nil && err != nil {
+			return false // not confirmed: the next run sends them
+		}
+		if err == nil {
+			if *failures > 0 {
+				l.all.Log.Info("sink is back", "sink", l.set.Name, "failed_attempts", *failures)
+			}
+			*failures = 0
+			l.done(send, later, nil)
+			panes = later
+			continue
+		}
+		if *failures == 0 {
+			l.all.Log.Error("sink failed; trying again until it is back", "sink", l.set.Name, "error", err)
+		}
+		*failures++
+		if l.set.Discarding && !l.set.AtLeastOnce {
+			l.done(send, later, err) // part of them may have arrived: sending again could double it
+			panes = later
+		} else {
+			l.failed(err)
+		}
+		if !pause(ctx, backoff(*failures, l.all.Rand)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *lane) send(ctx context.Context, panes []*point.Pane) error {
+	if len(panes) == 0 {
+		return nil
+	}
+	if err := fault.At("panes.sending"); err != nil {
+		return err
+	}
+	return cmp.Or(l.sink.Send(ctx, panes), fault.At("panes.sent"))
+}
+
+// begin parts panes in those that may be sent now, which from here on counts as being done, and those that may be later. Those
+// of shards that another process has are neither.
+func (l *lane) begin(panes []queued) (send []*point.Pane, later []queued) {
+	now := l.all.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, q := range panes {
+		switch q.shard.lease(now) {
+		case held:
+			send = append(send, q.pane)
+		case expired:
+			later = append(later, q)
+		}
+	}
+	l.inHand = send
+	return send, later
+}
+
 // take returns the next panes that may be sent, and how many were left out for their age. moves is of when the spool was seen
 // to be empty: nothing may overtake what went there since, as it may be older values of the same windows.
-func (l *lane) take(moves uint64) (panes []*point.Pane, old int) {
+func (l *lane) take(moves uint64) (panes []queued, old int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	points := 0
@@ -265,7 +311,7 @@ func (l *lane) take(moves uint64) (panes []*point.Pane, old int) {
 		if len(panes) == 0 {
 			l.sending = q.epoch
 		}
-		panes = append(panes, q.pane)
+		panes = append(panes, q)
 		points += len(q.pane.Points)
 	}
 	if len(panes) == 0 && old > 0 {
@@ -274,11 +320,14 @@ func (l *lane) take(moves uint64) (panes []*point.Pane, old int) {
 	return panes, old
 }
 
-// done notes that panes are with the sink, or, with err, that they are given up.
-func (l *lane) done(panes []*point.Pane, err error) {
+// done notes that panes are with the sink, or, with err, that they are given up, and that later is still to be sent.
+func (l *lane) done(panes []*point.Pane, later []queued, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sending = none
+	l.inHand = nil
+	if len(later) == 0 {
+		l.sending = none
+	}
 	if err == nil {
 		for _, p := range panes {
 			l.stats.Points += int64(len(p.Points))
@@ -297,6 +346,7 @@ func (l *lane) done(panes []*point.Pane, err error) {
 func (l *lane) failed(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.inHand = nil
 	l.stats.Failures++
 	l.stats.LastError = err.Error()
 	l.notify()

@@ -19,14 +19,17 @@ type PaneSpool interface {
 }
 
 // spooled returns the oldest panes of the spool, where they end, and lane.moves of before the look.
-func (l *lane) spooled() (panes []*point.Pane, next int64, moves uint64, err error) {
+func (l *lane) spooled() (panes []queued, next int64, moves uint64, err error) {
 	if l.set.Spool == nil {
 		return nil, 0, 0, nil
 	}
 	l.mu.Lock()
 	moves = l.moves
 	l.mu.Unlock()
-	panes, next, err = l.set.Spool.Read(sendPoints)
+	stored, next, err := l.set.Spool.Read(sendPoints)
+	for _, pane := range stored {
+		panes = append(panes, queued{pane: pane})
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if stored := len(panes) > 0 || err != nil; stored != l.stored {
@@ -79,11 +82,12 @@ func (l *lane) spool(ctx context.Context) {
 	}
 }
 
-// takeOldest takes the older half of the queue.
+// takeOldest takes the older half of the queue. Panes of shards that move between processes stay: when they come out of the
+// spool another process may have sent newer ones.
 func (l *lane) takeOldest() (panes []*point.Pane) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.points > l.set.MaxPoints/2 && len(l.queue) > 1 {
+	for l.points > l.set.MaxPoints/2 && len(l.queue) > 1 && l.queue[0].shard.until == nil {
 		if len(panes) == 0 {
 			l.moves++
 			l.spooling = l.queue[0].epoch

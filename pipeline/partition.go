@@ -43,6 +43,7 @@ type partition struct {
 	newState []byte // under mu
 
 	progress []*progress // by record sink
+	gone     atomic.Bool // another process may have it now
 }
 
 // firstRecord is the first record of a window in a partition: where a restart has to begin to build the window anew.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,7 @@ type Pipeline struct {
 	known      sync.Mutex
 	partitions []*partition
 	shards     []*shard
+	nextShard  int
 	byBatch    map[*batch.Partition]*partition
 	collector  *collector
 	epochs     uint64
@@ -55,8 +57,10 @@ type shard struct {
 	emitted, final int64 // Unix seconds; see cursor.Cursor
 	savedFinal     int64 // final as far as every accumulating sink has confirmed it
 	finals         []finalAt
-	whole          bool // every partition is back where the run before had read to
-	early          bool // the open windows have been sent early, and nothing has come since
+	whole          bool          // every partition is back where the run before had read to
+	until          *atomic.Int64 // lease of a shard that moves between processes, nil for one that stays; see batch.Partition
+	gone           atomic.Bool   // it has moved
+	early          bool          // the open windows have been sent early, and nothing has come since
 }
 
 // finalAt is what final became in an epoch.
@@ -228,6 +232,15 @@ func (p *Pipeline) open(ctx context.Context) error {
 			}
 		}
 	}
+	for _, s := range p.shards {
+		for i := range s.saved.Partitions {
+			saved := &s.saved.Partitions[i]
+			here := slices.ContainsFunc(s.partitions, func(k *partition) bool { return k.saved.ID == saved.ID && k.saved.Name == saved.Name })
+			if !here && saved.Replay < saved.Read {
+				p.keepAsSent(s, &partition{Partition: &batch.Partition{Name: saved.Name}})
+			}
+		}
+	}
 	return nil
 }
 
@@ -242,18 +255,27 @@ func (p *Pipeline) addPartition(b *batch.Partition, source int) *partition {
 		}
 	}
 	if s == nil {
-		s = p.addShard(b.Shard)
+		s = p.addShard(b)
+		if p.set.Sources[source].Save != nil {
+			s.until = &b.Lease
+		}
 	}
 	k := newPartition(b, source, &p.set.Sources[source], s, len(p.set.RecordSinks), p.set.Now())
 	s.partitions = append(s.partitions, k)
-	p.partitions = append(p.partitions, k)
+	p.partitions = append(p.partitions[:len(p.partitions):len(p.partitions)], k)
 	p.byBatch[b] = k
 	return k
 }
 
-func (p *Pipeline) addShard(label string) *shard {
-	s := &shard{index: len(p.shards), label: label, emitted: cursor.NoWatermark, final: cursor.NoWatermark, savedFinal: cursor.NoWatermark}
-	for _, c := range p.set.Saved {
+func (p *Pipeline) addShard(b *batch.Partition) *shard {
+	label := b.Shard
+	s := &shard{index: p.nextShard, label: label, emitted: cursor.NoWatermark, final: cursor.NoWatermark, savedFinal: cursor.NoWatermark}
+	p.nextShard++
+	saved := p.set.Saved
+	if b.Saved != nil {
+		saved = p.handedOver(b)
+	}
+	for _, c := range saved {
 		if c.Shard != label {
 			continue
 		}

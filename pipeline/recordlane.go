@@ -155,7 +155,10 @@ func (l *recordLane) catchUp(ctx context.Context) error {
 				r = &reach{next: b.First}
 				reached[k] = r
 			}
-			err := l.fill(ctx, k, b, r)
+			var err error
+			if !k.gone.Load() {
+				err = l.fill(ctx, k, b, r)
+			}
 			b.Release()
 			if err != nil {
 				return err
@@ -250,7 +253,7 @@ func (l *recordLane) awaitWorkers(ctx context.Context, k *partition, next int64)
 		if at, _ := k.position(); at >= next {
 			return nil
 		}
-		if !k.progress[l.sink].isBehind() {
+		if !k.progress[l.sink].isBehind() || k.gone.Load() {
 			return nil
 		}
 		l.rejoin(k, true)

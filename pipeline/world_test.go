@@ -129,6 +129,14 @@ type world struct {
 	kinds    map[point.PaneKind]int
 }
 
+// label is what the pane's series begin with.
+func (w *world) label(pane *point.Pane) string {
+	if pane.Shard == "host" {
+		return ""
+	}
+	return pane.Shard + "."
+}
+
 func newWorld() *world {
 	return &world{graphite: map[string]string{}, statsd: map[string]int64{}, ids: map[string]int{}, left: 1 << 60, kinds: map[point.PaneKind]int{}}
 }
@@ -164,7 +172,7 @@ func (s graphiteSink) Send(_ context.Context, panes []*point.Pane) error {
 				}
 				for i := len(pane.Points) * half / 2; i < len(pane.Points)*(half+1)/2; i++ {
 					p := &pane.Points[i]
-					s.graphite[fmt.Sprintf("%s.%s.%s@%d", p.Series.Path, p.Metric, p.Stat, pane.Start)] = fmt.Sprint(p.Count, " ", p.Value)
+					s.graphite[s.label(pane)+fmt.Sprintf("%s.%s.%s@%d", p.Series.Path, p.Metric, p.Stat, pane.Start)] = fmt.Sprint(p.Count, " ", p.Value)
 				}
 			})
 			if err != nil {
@@ -183,7 +191,7 @@ func (s statsdSink) Send(_ context.Context, panes []*point.Pane) error {
 		if err := s.effect(func() {
 			for _, p := range pane.Points {
 				if p.Kind == point.Counter {
-					s.statsd[fmt.Sprintf("%s.%s.%s@%d", p.Series.Path, p.Metric, p.Stat, pane.Start)] += p.Change
+					s.statsd[s.label(pane)+fmt.Sprintf("%s.%s.%s@%d", p.Series.Path, p.Metric, p.Stat, pane.Start)] += p.Change
 				}
 			}
 		}); err != nil {

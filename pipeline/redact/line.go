@@ -4,10 +4,16 @@ import "bytes"
 
 // Line masks the values of secrets in a raw line, in place. Doing so again changes nothing.
 func (r *Redactor) Line(line []byte) {
-	if !r.any || !mayHoldNames(line) {
+	if !r.any {
 		return
 	}
-	find := signs{line: line, equal: -1, colon: -1, percent: -1, escape: -1}
+	find := signs{line: line, equal: index(line, 0, '='), percent: index(line, 0, '%'), escape: index(line, 0, '\\'), colon: -1}
+	if find.percent == len(line) && find.escape == len(line) && !mayHoldJSON(line) {
+		find.colon = len(line)
+		if find.equal == len(line) {
+			return // most lines of a proxy
+		}
+	}
 	w := words{line: line}
 	for sign, ok := find.next(0); ok; {
 		next := sign.end
@@ -22,12 +28,9 @@ func (r *Redactor) Line(line []byte) {
 	}
 }
 
-// mayHoldNames is false for a line without parameters and JSON, however they are spelled. For most lines of a proxy it costs
-// four searches.
-func mayHoldNames(line []byte) bool {
-	return bytes.IndexByte(line, '=') >= 0 || bytes.IndexByte(line, '{') >= 0 ||
-		bytes.IndexByte(line, '%') >= 0 || bytes.IndexByte(line, '\\') >= 0 ||
-		len(line) > 0 && line[len(line)-1] == '}' // the beginning of the line has been lost
+// mayHoldJSON is false for a line without an object of JSON, and without the end of one.
+func mayHoldJSON(line []byte) bool {
+	return len(line) > 0 && (line[len(line)-1] == '}' || bytes.IndexByte(line, '{') >= 0)
 }
 
 // mask writes a star over each byte, but for spaces and tabs: they end fields of many formats.

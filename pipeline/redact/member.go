@@ -29,10 +29,8 @@ func (q quote) maskMember(line []byte, i int) int {
 				}
 				i++
 			}
-		case c == '"' || q[0] == '%' && endsURL(line[i]):
-			return i // the end of what it stands in
-		case depth == 0 && c != '-':
-			return i // true, false, null, or no JSON
+		case depth == 0 && c != '-' || !isJSON[c] || q[0] == '%' && c == line[i] && endsURL(c):
+			return i // true, false or null; the end of what it stands in; no JSON
 		default:
 			i = end
 			continue
@@ -42,6 +40,12 @@ func (q quote) maskMember(line []byte, i int) int {
 		}
 	}
 	return i
+}
+
+// isJSON holds what stands in JSON besides strings, numbers and brackets.
+var isJSON = [256]bool{
+	' ': true, '\t': true, ',': true, ':': true, '-': true,
+	't': true, 'r': true, 'u': true, 'e': true, 'f': true, 'a': true, 'l': true, 's': true, 'n': true,
 }
 
 func isNumber(c byte) bool {

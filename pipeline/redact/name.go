@@ -26,22 +26,29 @@ func makeKinds() (t [256]uint8) {
 	return t
 }
 
-// endings are the last two bytes of the known names, folded; most names of a log are told apart by these.
-type endings [1 << 16 / 64]uint64
-
-func (e *endings) add(folded string) {
-	last := uint(folded[len(folded)-1])
-	if len(folded) > 1 {
-		e.set(uint(folded[len(folded)-2])<<8 | last)
-		return
-	}
-	for before := range uint(256) {
-		e.set(before<<8 | last)
-	}
+// endings are the last three letters of the known names; most names of a log are told apart by these.
+type endings struct {
+	set   [1 << 15 / 64]uint64
+	short bool // there are names of less than three letters
 }
 
-func (e *endings) set(n uint)      { e[n/64] |= 1 << (n % 64) }
-func (e *endings) has(n uint) bool { return e[n/64]&(1<<(n%64)) != 0 }
+func (e *endings) add(folded string) {
+	n := len(folded)
+	if n < 3 {
+		e.short = true
+		return
+	}
+	h := ending(folded[n-3], folded[n-2], folded[n-1])
+	e.set[h/64] |= 1 << (h % 64)
+}
+
+func (e *endings) has(a, b, c byte) bool {
+	h := ending(a, b, c)
+	return e.set[h/64]&(1<<(h%64)) != 0
+}
+
+// ending is a number for three letters in either case.
+func ending(a, b, c byte) uint { return uint(a&31)<<10 | uint(b&31)<<5 | uint(c&31) }
 
 // secretBefore returns where the name that ends before i begins when it, or a part of it, is one to be masked, else -1.
 func (r *Redactor) secretBefore(line []byte, i int) int {
@@ -51,23 +58,35 @@ func (r *Redactor) secretBefore(line []byte, i int) int {
 	return r.readBackwards(line, i)
 }
 
-// maySecretEnd is false when no secret's name can end before i.
+// maySecretEnd is false when no secret's name can end before i. It looks at the last three letters, and leaves whatever is not
+// plain to readBackwards.
 func (r *Redactor) maySecretEnd(line []byte, i int) bool {
-	if i < 2 {
-		return i == 1 // one byte
+	var last [3]byte
+	for n := len(last); n > 0; {
+		if i--; i < 0 {
+			return r.endings.short
+		}
+		switch c := line[i]; {
+		case isLetter(c):
+			n--
+			last[n] = c
+		case c == '-' || c == '_':
+		case kinds[c] == boundary && c != '\\':
+			return r.endings.short
+		default:
+			return true
+		}
 	}
-	last, before := line[i-1], line[i-2]
-	if kinds[last] == boundary {
-		return false
+	if i > 0 && unhex(last[0]) >= 0 && line[i-1]-'0' < 10 {
+		return true // perhaps the end of an encoded one, like the k in to%6Ben
 	}
-	if kinds[last] != inName || kinds[before] != inName || '0' <= before && before <= '9' || '0' <= last && last <= '9' {
-		return true // a part, a dash, or half of an encoded byte
+	if r.endings.short {
+		return true // in what looks like three letters there may be an escape's
 	}
-	if i >= 3 && unhex(before) >= 0 && '0' <= line[i-3] && line[i-3] <= '9' {
-		return true // perhaps the second half of one, like the k in to%6Ben
-	}
-	return r.endings.has(uint(lower(before))<<8 | uint(lower(last)))
+	return r.endings.has(last[0], last[1], last[2])
 }
+
+func isLetter(c byte) bool { return c|0x20-'a' < 26 }
 
 // readBackwards is secretBefore for names that could be one. A name may begin behind the letter of an escape (`\ntoken`) and
 // behind what is not ASCII (a quotation mark, a byte order mark): both readings count.
@@ -79,7 +98,7 @@ func (r *Redactor) readBackwards(line []byte, i int) int {
 		if c < utf8.RuneSelf {
 			kind = kinds[c]
 		}
-		if kind == boundary || kind == part || c >= utf8.RuneSelf || begin > 0 && line[begin-1] == '\\' {
+		if kind == boundary || kind == part || c >= utf8.RuneSelf || isEscaped(line, begin) {
 			found = found || n.in(r)
 		}
 		if kind == boundary || found && c >= utf8.RuneSelf {
@@ -90,6 +109,8 @@ func (r *Redactor) readBackwards(line []byte, i int) int {
 			n = name{begin: maxName}
 		case inName:
 			n.prepend(c)
+			// Of several backslashes the first ones may be text.
+			found = found || line[begin] == '\\' && begin+1 < i && line[begin+1] == '\\' && n.in(r)
 		}
 		i = begin
 	}
@@ -97,6 +118,15 @@ func (r *Redactor) readBackwards(line []byte, i int) int {
 		return i
 	}
 	return -1
+}
+
+// isEscaped reports whether there is a backslash before i, as it is or encoded.
+func isEscaped(line []byte, i int) bool {
+	if i == 0 || line[i-1] != '\\' && line[i-1]|0x20 != 'c' {
+		return false
+	}
+	c, _ := before(line, i)
+	return c == '\\'
 }
 
 // name is a name as it is compared, or a part of one, read from its end.

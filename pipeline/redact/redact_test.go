@@ -88,6 +88,7 @@ func TestLine(t *testing.T) {
 	f(`{"a":"{\"uri\":\"/x?token=a\\\"b\",\"n\":1}"}`, `{"a":"{\"uri\":\"/x?token=******\",\"n\":1}"}`)
 	f(`10.0.0.1 POST /x {"token":"a b"} 200`, `10.0.0.1 POST /x {"token":"* *"} 200`)
 	// behind escapes, entities and what is not ASCII
+	f(`"{\x22body\x22:\x22a=1\x5Cntoken=abc\x22}" "/x?b=%22%5Cntoken%3Dabc%22"`, `"{\x22body\x22:\x22a=1\x5Cntoken=***\x22}" "/x?b=%22%5Cntoken%3D******"`)
 	f(`{"body":"a=1\ntoken=abc","b":"a=1\u000atoken=abc&amp;pwd=abc&amp;b=1","c":"\u201ctoken=abc"}`, `{"body":"a=1\ntoken=***","b":"a=1\u000atoken=***&amp;pwd=***&amp;b=1","c":"\u201ctoken=***"}`)
 	f(`"GET /x?a=1\x26token\x3Dabc\x26b=1 HTTP/1.1"`, `"GET /x?a=1\x26token\x3D***\x26b=1 HTTP/1.1"`)
 	f(`"\xEF\xBB\xBFtoken=abc" “token=abc %u0074oken=abc`, `"\xEF\xBB\xBFtoken=***" “token=*** %u0074oken=***`)
@@ -156,6 +157,14 @@ func TestDefaultInAList(t *testing.T) {
 	}
 }
 
+func TestShortNames(t *testing.T) {
+	r := redactor(t, Config{Query: []string{"k", "pw", "ключ"}})
+	line := []byte("k=a {\"body\":\"pw=a\\npw=a\\tk=a&%6B=a%ffpw=a\\u00e9k=a&xpw=b&ak=b&ключ=a\",\"\\u043a\\u043b\\u044e\\u0447\":\"a\",\"k\":\"a\",\"kk\":\"b\"}")
+	if r.Line(line); strings.Contains(string(line), "=a") || strings.Contains(string(line), `"a"`) || strings.Count(string(line), "b") != 5 {
+		t.Errorf("it became %s", line)
+	}
+}
+
 // TestNothingIsMasked: without names, lines stay.
 func TestNothingIsMasked(t *testing.T) {
 	line := []byte(`{"token":"abc","uri":"/x?token=abc"}`)
@@ -169,7 +178,10 @@ func TestNothingIsMasked(t *testing.T) {
 // TestHostileLines: the cost of a line grows with its length only. Were it to grow with the square of it, this would take minutes.
 func TestHostileLines(t *testing.T) {
 	r := redactor(t, Config{Query: DefaultNames()})
-	for _, part := range []string{"token=", "x", "25", "%25", "=", `\`, `"`, `\"`, `"token":[`, `"token":`, "%3D", `\u003d`, "a|token=b&", "[", "'", `"token":["`} {
+	for _, part := range []string{
+		"token=", "x", "25", "%25", "=", `\`, `"`, `\"`, `"token":[`, `"token":`, "%3D", `\u003d`, "a|token=b&", "[", "'", `"token":["`, `"token":{`, `"token":{"`, `\"token\":\"`,
+		`\x22token\x22:`, "%22token%22:%22", "token=\\x22 ", `"GET /x?token=a b`, "token=a b&", ";token=", "token='a ", ":  ", `"a token="`, `\\`, "%5C", `\u0074`,
+	} {
 		for _, before := range []string{"", "{", "/x?"} {
 			r.Line([]byte(before + strings.Repeat(part, 1<<18/len(part)) + "=x"))
 		}

@@ -12,7 +12,7 @@ type sign struct {
 // signs finds the signs of a line, each kind by a search of its own.
 type signs struct {
 	line []byte
-	// Where the next of each kind is: -1: not looked for yet; len(line): there is none.
+	// Where the next of each kind may be; -1: not looked for yet; len(line): there is none.
 	equal, colon, percent, escape int
 }
 
