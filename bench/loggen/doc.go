@@ -7,6 +7,6 @@
 // The same Options give the same bytes on every machine, today and after an upgrade of Go. So nothing here uses floating
 // point or package math on the way to a line, and of math/rand/v2 only the PCG source, whose output is specified.
 //
-// A request is drawn (traffic.go), then written as one of the formats (nginx.go, kong.go), then perhaps spoilt (malformed.go).
+// A request is drawn (traffic.go), then written as one of the formats (nginx.go, kong.go, json.go), then perhaps spoilt (malformed.go).
 // The draw does not depend on the format: the same seed gives the same requests as nginx lines and as Kong lines.
 package loggen

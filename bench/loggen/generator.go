@@ -10,19 +10,36 @@ type Format uint8
 
 // The formats.
 const (
-	NginxCombined Format = iota // NginxCombinedLogFormat
-	NginxTimed                  // NginxTimedLogFormat
-	NginxJSON                   // NginxJSONLogFormat
-	Kong                        // one object of Kong 3.8's file-log plugin
+	NginxCombined  Format = iota // NginxCombinedLogFormat
+	NginxTimed                   // NginxTimedLogFormat
+	NginxJSON                    // NginxJSONLogFormat
+	Kong                         // one object of Kong 3.8's file-log plugin
+	TraefikJSON                  // Traefik 3's, format: json
+	EnvoyJSON                    // Envoy's json_format by Envoy Gateway's names
+	IstioJSON                    // of Istio's proxies
+	Caddy                        // Caddy 2's
+	APIGatewayJSON               // of a REST API of Amazon's
+	TykPump                      // Tyk Pump's stdout pump, format: json
 	numFormats
 )
 
 var formatNames = [numFormats]string{
 	NginxCombined: "nginx_combined", NginxTimed: "nginx_timed", NginxJSON: "nginx_json", Kong: "kong",
+	TraefikJSON: "traefik_json", EnvoyJSON: "envoy_json", IstioJSON: "istio_json", Caddy: "caddy", APIGatewayJSON: "aws_apigw_json",
+	TykPump: "tyk_pump",
 }
 
 // String returns the format's name on the command line.
 func (f Format) String() string { return formatNames[f] }
+
+// AtStart reports whether f's times are when a request began, not when it ended.
+func (f Format) AtStart() bool {
+	switch f {
+	case Kong, TraefikJSON, EnvoyJSON, IstioJSON, APIGatewayJSON:
+		return true
+	}
+	return false
+}
 
 // ParseFormat returns the format called name.
 func ParseFormat(name string) (Format, error) {
@@ -56,7 +73,7 @@ type Options struct {
 	Malformed float64
 
 	// Disorder is by how much, at most, a line's time lies before that of a line above it. No line's time is before Start.
-	// Kong logs when a request began, at its end, so there the request's duration comes on top: up to 30 seconds.
+	// Formats of gateways that log at a request's end when it began have its duration on top: up to 30 seconds.
 	Disorder time.Duration
 }
 
@@ -67,7 +84,7 @@ type Truth struct {
 	Malformed int64
 
 	Status        [600]int64 // well-formed lines by status
-	ResponseBytes int64      // sum over well-formed lines: without heads in nginx's formats, with them in Kong's
+	ResponseBytes int64      // sum over well-formed lines: with heads in Kong's format, without in others; TykPump has none
 	Millis        int64      // sum of the durations of well-formed lines, in milliseconds; NginxCombined has none
 }
 
@@ -126,6 +143,18 @@ func (g *Generator) AppendAt(dst []byte, now time.Time) []byte {
 		dst = g.appendJSON(dst, r)
 	case Kong:
 		dst = g.appendKong(dst, r)
+	case TraefikJSON:
+		dst = g.appendTraefik(dst, r)
+	case EnvoyJSON:
+		dst = g.appendEnvoy(dst, r)
+	case IstioJSON:
+		dst = g.appendIstio(dst, r)
+	case Caddy:
+		dst = g.appendCaddy(dst, r)
+	case APIGatewayJSON:
+		dst = g.appendAPIGateway(dst, r)
+	case TykPump:
+		dst = g.appendTyk(dst, r)
 	}
 	if bad {
 		dst = g.spoil(dst, begin, r)
@@ -133,9 +162,11 @@ func (g *Generator) AppendAt(dst []byte, now time.Time) []byte {
 	} else {
 		g.truth.Status[r.status]++
 		g.truth.Millis += r.millis
-		if g.options.Format == Kong {
+		switch g.options.Format {
+		case Kong:
 			g.truth.ResponseBytes += r.sent
-		} else {
+		case TykPump:
+		default:
 			g.truth.ResponseBytes += r.body
 		}
 	}

@@ -190,8 +190,10 @@ func reader(t *testing.T, f Format) func(line string) (read, bool) {
 		return readNginx(t, NginxTimedLogFormat)
 	case NginxJSON:
 		return readNginx(t, NginxJSONLogFormat)
+	case Kong:
+		return readKong
 	}
-	return readKong
+	return readObject(t, f)
 }
 
 // TestTruth reads the lines of each format with an independent reader and compares with what the generator says.
@@ -225,7 +227,7 @@ func TestTruth(t *testing.T) {
 				if r.time.After(newest) {
 					newest = r.time
 				}
-				if f == Kong {
+				if f.AtStart() {
 					r.time = r.time.Add(time.Duration(r.millis) * time.Millisecond)
 				}
 				most = max(most, newest.Sub(r.time))
