@@ -180,6 +180,12 @@ func (l *loader) source(key string, s *Source) {
 	if s.Escape != "" {
 		l.oneOf(key+".escape", s.Escape, "default", "json", "none")
 	}
+	if s.Time != "" {
+		l.oneOf(key+".time", s.Time, "start", "end")
+	}
+	if _, err := time.LoadLocation(s.Timezone); err != nil {
+		l.at(key+".timezone", "%s is no place of the time zone database: write it like Europe/Berlin", quote(s.Timezone))
+	}
 	for name, field := range ordered(s.Fields) {
 		field, _, _ = strings.Cut(field, ":")
 		if _, ok := record.Lookup(field); !ok {

@@ -33,11 +33,13 @@ type Source struct {
 	Name string // its key under sources:
 	Type string `key:"type"` // file or stdin
 
-	Format  string            `key:"format"`  // a name, auto, or an nginx or Apache format string; default auto
-	Escape  string            `key:"escape"`  // of an nginx format string: default, json or none
-	Service string            `key:"service"` // of records that name none; default the source's name
-	Fields  map[string]string `key:"fields"`  // the log's own names → fields of the record
-	MaxLine Size              `key:"max_line"`
+	Format   string            `key:"format"`   // a name, auto, or an nginx or Apache format string; default auto
+	Escape   string            `key:"escape"`   // of an nginx format string: default, json or none
+	Time     string            `key:"time"`     // which moment of a request its event time is: start or end; default as the format has it
+	Timezone string            `key:"timezone"` // of a log that writes times without a zone: a name like Europe/Berlin; default UTC
+	Service  string            `key:"service"`  // of records that name none; default the source's name
+	Fields   map[string]string `key:"fields"`   // the log's own names → fields of the record
+	MaxLine  Size              `key:"max_line"`
 
 	Paths        []string      `key:"paths" for:"file"`         // files and globs
 	Start        string        `key:"start" for:"file"`         // beginning, end or a time, for files without a cursor; default beginning

@@ -17,7 +17,6 @@ import (
 	"github.com/gatemeter/gatemeter/config"
 	"github.com/gatemeter/gatemeter/internal/admin"
 	"github.com/gatemeter/gatemeter/internal/panespool"
-	"github.com/gatemeter/gatemeter/parsers"
 	"github.com/gatemeter/gatemeter/pipeline"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
@@ -147,7 +146,7 @@ func maxLine(c *config.Config) int {
 }
 
 func (p *process) addSource(set *pipeline.Settings, c *config.Config, s *config.Source, pool *batch.Pool, with parts) error {
-	newParser, err := parsers.New(s.Format, parsers.Options{Escape: s.Escape, Fields: s.Fields})
+	newParser, err := newParserOf(s)
 	if err != nil {
 		return fmt.Errorf("source %s: format: %w", s.Name, err)
 	}

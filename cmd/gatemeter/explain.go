@@ -18,13 +18,20 @@ import (
 )
 
 func newExplainCommand() *cobra.Command {
-	var format, escape string
+	var format, zone string
+	var o parsers.Options
 	cmd := &cobra.Command{
-		Use:   "explain [--format F]",
+		Use: "explain [--format F]",
+		Example: `  tail -n 3 access.log | gatemeter explain
+  gatemeter explain --format 'regex ^(?P<ts>\S+) (?P<path>\S+) (?P<took>\d+)$' --field took=event.duration:ms <app.log`,
 		Short: "Show how lines on standard input are read, a JSON object for each",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			newParser, err := parsers.New(format, parsers.Options{Escape: escape})
+			var err error
+			if o.Location, err = location(zone); err != nil {
+				return &exitError{exitUsage, err}
+			}
+			newParser, err := parsers.New(format, o)
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
@@ -34,14 +41,18 @@ func newExplainCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "auto", "format `name`, or a format string of nginx or Apache")
-	cmd.Flags().StringVar(&escape, "escape", "", "of an nginx format string: default, json or none")
+	cmd.Flags().StringVar(&format, "format", "auto", "format `name`, or a format string of nginx, Apache, Envoy, API Gateway or a W3C log")
+	cmd.Flags().StringToStringVar(&o.Fields, "field", nil, "`name=place` of a value in the record, as a config's fields; more than once for more")
+	cmd.Flags().StringVar(&o.Time, "time", "", "start or end: which moment of a request its event time is to be")
+	cmd.Flags().StringVar(&zone, "timezone", "", "of a log that writes times without a zone, like Europe/Berlin")
+	cmd.Flags().StringVar(&o.Escape, "escape", "", "of an nginx format string: default, json or none")
 	return cmd
 }
 
 // explanation is what explain prints of a line.
 type explanation struct {
 	Format string           `json:"format"`
+	Why    string           `json:"why,omitempty"` // what auto told the format by
 	Record json.RawMessage  `json:"record"`
 	Series []string         `json:"series"`
 	Error  *explanationFail `json:"error"`
@@ -50,6 +61,25 @@ type explanation struct {
 type explanationFail struct {
 	Reason string `json:"reason"`
 	Column int32  `json:"column,omitempty"`
+}
+
+// detector is a parser that finds the format of each line.
+type detector interface {
+	Tried() string // what the last line begins like, also when it could not be read
+}
+
+// why says what auto told a line's format by, or what a line that it could not read looks like; "" with a format that is given.
+func why(parser parsers.Parser) string {
+	a, ok := parser.(detector)
+	switch {
+	case !ok:
+		return ""
+	case parser.Format() != "":
+		return sign(parser.Format())
+	case a.Tried() != "":
+		return "it begins like " + a.Tried() + ": " + sign(a.Tried())
+	}
+	return "it begins like no format there is"
 }
 
 // named is a parser that tells which format read the last line.
@@ -82,6 +112,10 @@ func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) 
 			parser.Parse(recs)
 			if n, ok := parser.(named); ok {
 				e.Format = n.Format()
+			}
+			e.Why = why(parser)
+			if a, ok := parser.(detector); ok && e.Format == "" && r.Reason != record.UnknownFormat {
+				e.Format = a.Tried()
 			}
 			if r.Reason != record.None {
 				e.Record, e.Error = json.RawMessage("null"), &explanationFail{r.Reason.String(), r.Column}

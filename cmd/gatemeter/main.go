@@ -61,7 +61,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newRunCommand(), newDemoCommand(), newCheckCommand(), newExplainCommand(), newGenCommand(),
+	root.AddCommand(newRunCommand(), newDemoCommand(), newCheckCommand(), newExplainCommand(), newFormatsCommand(), newGenCommand(),
 		newStateCommand(), newDeadLettersCommand(), newVersionCommand())
 	return root
 }

@@ -18,7 +18,6 @@ import (
 
 	"github.com/gatemeter/gatemeter/config"
 	"github.com/gatemeter/gatemeter/internal/admin"
-	"github.com/gatemeter/gatemeter/parsers"
 	"github.com/gatemeter/gatemeter/pipeline"
 	"github.com/gatemeter/gatemeter/sinks/live"
 	"github.com/gatemeter/gatemeter/sources/cursorfile"
@@ -66,7 +65,7 @@ func loadConfig(path string) (*config.Config, config.Problems, error) {
 	}
 	for _, name := range sorted(c.Sources) {
 		s := c.Sources[name]
-		if _, err := parsers.New(s.Format, parsers.Options{Escape: s.Escape, Fields: s.Fields}); err != nil {
+		if _, err := newParserOf(s); err != nil {
 			problems = append(problems, config.Problem{File: path, Key: "sources." + name + ".format", Text: err.Error()})
 		}
 	}

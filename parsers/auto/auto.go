@@ -12,6 +12,7 @@ import (
 	"bytes"
 
 	"github.com/gatemeter/gatemeter/parsers/apache"
+	"github.com/gatemeter/gatemeter/parsers/docker"
 	"github.com/gatemeter/gatemeter/parsers/escape"
 	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/parsers/jsonlog"
@@ -61,11 +62,13 @@ type Parser struct {
 	apisix *program.Parser
 	ssl    *program.Parser
 	texts  [numTexts]reader
+	docker docker.Unwrapper
 
 	reader  field.Reader
 	arena   []byte // unescaped text, valid until Reset
 	escaped bool   // the line at hand has a backslash
 	format  string // of the last line that was read
+	tried   string // what that line looked like, also when it could not be read
 }
 
 // New returns a parser.
@@ -86,6 +89,9 @@ func New(f *Formats) *Parser {
 // Format returns the name of the format that the line parsed last was read as, "" when it was none.
 func (p *Parser) Format() string { return p.format }
 
+// Tried returns the name of the format that the line parsed last begins like, also when it was malformed; "" when it was like none.
+func (p *Parser) Tried() string { return p.tried }
+
 // Reset forgets the bytes that records of the batch before pointed to.
 func (p *Parser) Reset(partition *batch.Partition) {
 	p.arena = p.arena[:0]
@@ -96,6 +102,7 @@ func (p *Parser) Reset(partition *batch.Partition) {
 	}
 	p.apisix.Reset(partition)
 	p.ssl.Reset(partition)
+	p.docker.Reset()
 	for _, t := range p.texts {
 		t.Reset(partition)
 	}
@@ -112,6 +119,21 @@ func (p *Parser) Parse(recs []record.Record) {
 func (p *Parser) read(r *record.Record) {
 	p.format = ""
 	line := r.Line
+	p.readShape(r, p.headed(r))
+	if n := len(line) - len(r.Line); n > 0 {
+		r.Line = line
+		if r.Column > 0 {
+			r.Column += int32(n)
+		}
+	}
+	p.tried = p.format
+	if r.Reason != record.None {
+		p.format = ""
+	}
+}
+
+// headed takes the headers off r.Line and returns the shape of what is left.
+func (p *Parser) headed(r *record.Record) shape {
 	for range maxHeaders {
 		n := syslog.Header(r.Line)
 		if n == 0 || n >= len(r.Line) {
@@ -119,16 +141,7 @@ func (p *Parser) read(r *record.Record) {
 		}
 		r.Line = r.Line[n:]
 	}
-	p.readShape(r, shapeOf(r.Line))
-	if n := len(line) - len(r.Line); n > 0 {
-		r.Line = line
-		if r.Column > 0 {
-			r.Column += int32(n)
-		}
-	}
-	if r.Reason != record.None {
-		p.format = ""
-	}
+	return shapeOf(r.Line)
 }
 
 // maxHeaders is how many headers may stand before a line: a runtime's, and syslog's within.

@@ -37,7 +37,7 @@ const (
 	numTexts
 
 	unknown
-	json
+	jsonLine
 	tykWrapped // JSON in a line of logfmt
 	clfLine
 	ssl
@@ -52,7 +52,7 @@ func shapeOf(line []byte) shape {
 	}
 	switch c := line[0]; c {
 	case '{', 0xEF:
-		return json
+		return jsonLine
 	case '[':
 		return bracketShape(line)
 	case '#':
@@ -101,7 +101,7 @@ var accessPrefix = []byte("ACCESS ")
 func bracketShape(line []byte) shape {
 	switch {
 	case line[1] == '{':
-		return json // a logger's batch
+		return jsonLine // a logger's batch
 	case bytes.HasPrefix(line, []byte("[GIN")):
 		return krakendText
 	case len(line) > len("[10/Oct/2000:13:55:36 -0700]") && line[27] == ']':
@@ -154,7 +154,9 @@ func datedShape(line []byte) shape {
 	case '\t':
 		return cloudFront
 	case ' ':
-		return iis
+		if line[13] == ':' && line[16] == ':' && line[19] == ' ' {
+			return iis
+		}
 	case 'T':
 		if n := bytes.IndexByte(line[:min(len(line), 64)], ' '); n > 0 && line[n-1] == 'Z' {
 			return clb

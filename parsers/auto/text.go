@@ -95,7 +95,7 @@ func Known(names map[string]userjson.Known) map[string]pairs.Target {
 // readShape reads r.Line as what it looks like.
 func (p *Parser) readShape(r *record.Record, s shape) {
 	switch s {
-	case json:
+	case jsonLine:
 		p.readJSON(r)
 		return
 	case ssl:
