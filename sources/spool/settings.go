@@ -26,6 +26,7 @@ var (
 	ErrDuplicate = errors.New("a group with this key is in the spool already")
 	ErrTooLarge  = errors.New("too large for the spool")
 	ErrClosed    = errors.New("the spool is closed")
+	ErrUnsynced  = errors.New("appended, and not known to be on the disk yet")
 )
 
 // Settings is all that a Spool is made of. What code passes; what users write is in package config.

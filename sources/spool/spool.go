@@ -105,13 +105,16 @@ func (s *Spool) Stats() Stats {
 	return r
 }
 
+// MaxGroup returns how many bytes a group may have, with what is stored beside its records.
+func (s *Spool) MaxGroup() int64 { return s.set.MaxBytes / minSegments }
+
 // Append appends g's records and returns the number of the first. When it returns nil, the records survive the end of the
 // process, however it comes, and a power cut after FsyncEvery; with Always a power cut at any time.
 //
 // With Block it waits while the spool is full, until ctx ends: the error is then ErrFull. A group whose key is remembered is not
-// appended: ErrDuplicate. After an error of the disk nothing of g is in the spool, and later Appends are tried anew.
+// appended: ErrDuplicate. ErrUnsynced, of a spool with Always, says that they are in the spool all the same. After an error of the disk nothing of g is in the spool, and later Appends are tried anew.
 func (s *Spool) Append(ctx context.Context, g *Group) (first int64, err error) {
-	if g.largest > s.set.MaxRecord || len(g.Key) > maxKey || g.encodedSize() > s.set.MaxBytes/minSegments {
+	if g.largest > s.set.MaxRecord || len(g.Key) > maxKey || g.encodedSize() > s.MaxGroup() {
 		return 0, fmt.Errorf("append %d records of %d bytes, the largest of %d: %w", g.Len(), g.Size(), g.largest, ErrTooLarge)
 	}
 	s.mu.Lock()
@@ -150,7 +153,7 @@ func (s *Spool) Append(ctx context.Context, g *Group) (first int64, err error) {
 	}
 	for s.set.Always && s.durable < first+int64(g.Len()) {
 		if err := s.wait(ctx, s.changed); err != nil {
-			return first, fmt.Errorf("wait until %d records are on the disk: %w", g.Len(), err)
+			return first, fmt.Errorf("%w: %d records (%w)", ErrUnsynced, g.Len(), err)
 		}
 	}
 	return first, nil
