@@ -68,7 +68,7 @@ func (s downSink) Send(ctx context.Context, panes []*point.Pane) error {
 // would have had, in spite of crashes and of a process that starts with a spool.
 func TestPaneSpool(t *testing.T) {
 	spooled, finals := 0, 0
-	for seed := range uint64(60) {
+	for seed := range seeds(30) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 11))
 			logs := randomLogs(r)
@@ -123,7 +123,7 @@ func TestPaneSpool(t *testing.T) {
 			}
 		})
 	}
-	if spooled < 60 || finals < 20 {
+	if spooled < 30 || finals < 10 {
 		t.Errorf("%d panes spooled, %d times final went on meanwhile: the test no longer tests", spooled, finals)
 	}
 }

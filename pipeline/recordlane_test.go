@@ -20,7 +20,7 @@ func again(s *Settings, logs []*testLog, seed uint64) {
 // TestRecordSinkDown: while a record sink is down metrics go on; when it is back it gets what it missed, each record once; and
 // another record sink has noticed nothing.
 func TestRecordSinkDown(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range seeds(25) {
 		synctest.Test(t, func(t *testing.T) {
 			logs := randomLogs(rand.New(rand.NewPCG(seed, 3)))
 			calm := newWorld()
@@ -80,7 +80,7 @@ func TestRecordSinkDown(t *testing.T) {
 // TestCrashesWhileBehind: killed at any effect while record sinks refuse at random, then run to the end: nothing is lost.
 func TestCrashesWhileBehind(t *testing.T) {
 	crashes := 0
-	for seed := range uint64(60) {
+	for seed := range seeds(30) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 9))
 			logs := randomLogs(r)
@@ -120,7 +120,7 @@ func TestCrashesWhileBehind(t *testing.T) {
 			}
 		})
 	}
-	if crashes < 30 {
+	if crashes < 15 {
 		t.Errorf("only %d crashes: the test no longer tests", crashes)
 	}
 }

@@ -12,9 +12,11 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/histogram"
+	"github.com/gatemeter/gatemeter/pipeline/point"
 )
 
 // randomLogs makes one to three logs: times mostly rise; some records are late, some too late, some lines are none.
@@ -213,13 +215,17 @@ func TestReference(t *testing.T) {
 	}
 }
 
+// seeds returns how many seeds a property is tried with: n, or the number in GATEMETER_SEEDS.
+func seeds(n uint64) uint64 {
+	if more, err := strconv.ParseUint(os.Getenv("GATEMETER_SEEDS"), 10, 32); err == nil {
+		return more
+	}
+	return n
+}
+
 // TestCrashesChangeNothing is T-EQ: killed at any effect, several times, a run leaves what one that ran through does.
 func TestCrashesChangeNothing(t *testing.T) {
-	seeds := uint64(100)
-	if n, err := strconv.ParseUint(os.Getenv("GATEMETER_SEEDS"), 10, 32); err == nil {
-		seeds = n
-	}
-	crashes := 0
+	crashes, seeds := 0, seeds(100)
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
@@ -233,6 +239,10 @@ func TestCrashesChangeNothing(t *testing.T) {
 				w.left = 1 << 60
 				if n > 0 {
 					w.left = 1 + r.IntN(120)
+				}
+				w.loses = nil
+				if atLeast && r.IntN(2) == 0 {
+					w.loses = rand.New(rand.NewPCG(r.Uint64(), 1))
 				}
 				if w.run(t, logs, testRun{seed: r.Uint64(), workers: 1 + r.IntN(4), maxSeries: maxSeries, atLeast: atLeast}) {
 					break
@@ -255,4 +265,106 @@ func TestCrashesChangeNothing(t *testing.T) {
 	if crashes < int(seeds) {
 		t.Errorf("only %d crashes in %d seeds: the test no longer tests", crashes, seeds)
 	}
+}
+
+// TestCrashesWhileLive: killed while it follows logs, some of which have fallen silent, with open windows sent early; then told
+// to read to the end: the same values and records.
+func TestCrashesWhileLive(t *testing.T) {
+	crashes, early := 0, 0
+	for seed := range seeds(60) {
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 41))
+			logs := randomLogs(r)
+			calm := newWorld()
+			calm.run(t, logs, testRun{seed: seed, workers: 1, maxSeries: 1000})
+
+			w := newWorld()
+			for range 1 + r.IntN(5) {
+				w.left = 1 + r.IntN(400)
+				done := make(chan bool)
+				run, patience := testRun{seed: r.Uint64(), workers: 1 + r.IntN(4), maxSeries: 1000, linger: true}, time.Duration(r.IntN(900))*time.Second
+				go func() { done <- w.run(t, logs, run) }()
+				select {
+				case lived := <-done:
+					if !lived {
+						crashes++
+					}
+				case <-time.After(patience):
+					w.mu.Lock()
+					w.die()
+					w.mu.Unlock()
+					<-done
+				}
+			}
+			early += w.kinds[point.Early]
+			w.left = 1 << 60
+			w.run(t, logs, testRun{seed: r.Uint64(), workers: 2, maxSeries: 1000})
+			if d := difference(w.graphite, calm.graphite); d != "" {
+				t.Fatalf("seed %d: Graphite:\n%s", seed, d)
+			}
+			for id := range calm.ids {
+				if w.ids[id] == 0 {
+					t.Fatalf("seed %d: record %s is lost", seed, id)
+				}
+			}
+			for k, n := range calm.statsd {
+				if w.statsd[k] > n {
+					t.Fatalf("seed %d: StatsD has %d of %s, want at most %d", seed, w.statsd[k], k, n)
+				}
+			}
+		})
+	}
+	if crashes < 10 || early < 20 {
+		t.Errorf("only %d crashes and %d early panes: the test no longer tests", crashes, early)
+	}
+}
+
+// TestChangedConfig: started again with narrower windows, those that were final stay as they were, and those after that time are
+// what the new config makes of the whole log. (With wider ones a record can be missing that was too late for its narrow one.)
+func TestChangedConfig(t *testing.T) {
+	kept, anew := 0, 0
+	for seed := range seeds(60) {
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 51))
+			logs := randomLogs(r)
+			wide := func(s *Settings) { s.Metrics.Window, s.Metrics.Fingerprint = 20*time.Second, "wide" }
+			before, wanted := newWorld(), newWorld()
+			before.run(t, logs, testRun{seed: seed, workers: 1, maxSeries: 1000, change: wide})
+			wanted.run(t, logs, testRun{seed: seed, workers: 1, maxSeries: 1000})
+
+			w := newWorld()
+			w.left = 20 + r.IntN(200)
+			if w.run(t, logs, testRun{seed: seed + 1, workers: 2, maxSeries: 1000, change: wide}) || len(w.cursors) == 0 {
+				return
+			}
+			final := w.cursors[0].Final
+			w.left = 1 << 60
+			w.run(t, logs, testRun{seed: seed + 2, workers: 2, maxSeries: 1000})
+			for k, v := range before.graphite {
+				if windowOf(k)+20 <= final {
+					kept++
+					if w.graphite[k] != v {
+						t.Fatalf("seed %d: final at %d: %s is %q, want %q", seed, final, k, w.graphite[k], v)
+					}
+				}
+			}
+			for k, v := range wanted.graphite {
+				if windowOf(k) >= final {
+					anew++
+					if w.graphite[k] != v {
+						t.Fatalf("seed %d: final at %d: under the new config %s is %q, want %q", seed, final, k, w.graphite[k], v)
+					}
+				}
+			}
+		})
+	}
+	if kept < 1000 || anew < 1000 {
+		t.Errorf("%d values kept, %d made anew: the test no longer tests", kept, anew)
+	}
+}
+
+// windowOf returns the start of the window in a key of world.graphite.
+func windowOf(key string) int64 {
+	n, _ := strconv.ParseInt(key[strings.LastIndexByte(key, '@')+1:], 10, 64)
+	return n
 }

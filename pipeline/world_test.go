@@ -127,6 +127,17 @@ type world struct {
 	dead     bool
 	die      context.CancelFunc
 	kinds    map[point.PaneKind]int
+	loses    *rand.Rand // not nil: a quarter of the answers of metric sinks are lost
+}
+
+// answer is what a sink says that has done what it was asked to: now and then nothing.
+func (w *world) answer() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.loses != nil && w.loses.IntN(4) == 0 {
+		return errors.New("connection reset")
+	}
+	return nil
 }
 
 // label is what the pane's series begin with.
@@ -180,7 +191,7 @@ func (s graphiteSink) Send(_ context.Context, panes []*point.Pane) error {
 			}
 		}
 	}
-	return nil
+	return s.answer()
 }
 func (graphiteSink) Close() error { return nil }
 
@@ -198,7 +209,7 @@ func (s statsdSink) Send(_ context.Context, panes []*point.Pane) error {
 			return err
 		}
 	}
-	return nil
+	return s.answer()
 }
 func (statsdSink) Close() error { return nil }
 
