@@ -96,7 +96,7 @@ var azureAppGW = &schema{
 	},
 	signs: []sign{
 		"category=ApplicationGatewayAccessLog", "operationName=ApplicationGatewayAccess", "records.category=ApplicationGatewayAccessLog",
-		"properties.clientIP properties.httpStatus properties.timeTaken",
+		"properties.clientIP properties.httpStatus properties.timeTaken", "ClientIp HttpStatus TimeTaken",
 	},
 }
 

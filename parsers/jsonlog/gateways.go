@@ -72,10 +72,16 @@ var apisix = &schema{
 		{"ssl_protocol", record.TLSVersion, plain},
 		{"ssl_cipher", record.TLSCipher, plain},
 	},
+	finish: func(_ *Parser, r *record.Record) record.Reason {
+		if len(r.Route) == 0 && bytes.EqualFold(r.Service, r.Domain) { // no route matched; what the client asked for is no service
+			r.Service = nil
+		}
+		return record.None
+	},
 	signs: []sign{"apisix_latency", "route_id service_id", "route_id start_time", "route_id @timestamp", "route_id client_ip"},
 }
 
-// nginxJSON is an nginx log_format with escape=json whose keys are the variables' names.
+// nginxJSON is an nginx log_format with escape=json whose keys are the variables' names, or those of ingress-nginx's example.
 // Source: ngx_http_log_module and ngx_http_upstream_module. Lengths of time are seconds, the time is the request's end.
 var nginxJSON = &schema{
 	name: "nginx_json", kind: "nginx",
@@ -88,19 +94,25 @@ var nginxJSON = &schema{
 		{"time", record.Time, plain},
 		{"ts", record.Time, plain},
 		{"remote_addr", record.ClientAddress, plain},
+		{"x_forwarded_for", record.ClientAddress, forwarded},
 		{"remote_port", record.ClientPort, plain},
 		{"remote_user", record.User, plain},
 		{"request", record.NoField, requestLine},
 		{"request_method", record.Method, plain},
+		{"method", record.Method, plain},
 		{"request_uri", record.URL, plain},
 		{"uri", record.Path, plain},
 		{"document_uri", record.Path, plain},
+		{"path", record.Path, plain},
 		{"args", record.Query, plain},
 		{"query_string", record.Query, plain},
+		{"request_query", record.Query, plain},
 		{"server_protocol", record.HTTPVersion, plain},
+		{"request_proto", record.HTTPVersion, plain},
 		{"scheme", record.Scheme, plain},
 		{"http_host", record.Domain, plain},
 		{"host", record.Domain, plain},
+		{"vhost", record.Domain, plain},
 		{"server_name", record.NoField, vhost},
 		{"proxy_upstream_name", record.Service, plain},
 		{"status", record.Status, plain},
@@ -166,6 +178,12 @@ var tykPump = &schema{
 		{"oauth_id", record.Consumer, plain},
 	},
 	finish: func(p *Parser, r *record.Record) record.Reason {
+		if r.Status >= 400 && r.UpstreamNanos == 0 { // no upstream answered; before Tyk 5 no time of an error was taken at all
+			r.UpstreamNanos = record.Absent
+			if r.DurationNanos == 0 {
+				r.DurationNanos, r.GatewayNanos = record.Absent, record.Absent
+			}
+		}
 		if string(p.keep(keep1)) == "true" { // the path is that of the endpoint's definition
 			r.Route = p.keep(keep0)
 		}
@@ -192,6 +210,7 @@ var tykAccess = &schema{
 		{"upstream_latency", record.UpstreamDuration, inMillis},
 		{"latency_gateway", record.GatewayDuration, inMillis},
 		{"upstream_addr", record.UpstreamAddress, authority},
+		{"upstream_address", record.UpstreamAddress, authority}, // 5.8
 		{"upstream_status", record.UpstreamStatus, plain},
 		{"api_name", record.Service, plain},
 		{"api_id", record.Service, plain},

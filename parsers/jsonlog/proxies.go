@@ -15,7 +15,7 @@ var traefik = &schema{
 		{"StartUTC", record.Time, plain},
 		{"StartLocal", record.Time, plain},
 		{"time", record.Time, plain},
-		{"ClientHost", record.ClientAddress, plain},
+		{"ClientHost", record.ClientAddress, forwarded}, // the whole X-Forwarded-For where there is one,
 		{"ClientAddr", record.ClientAddress, address},
 		{"ClientPort", record.ClientPort, plain},
 		{"ClientUsername", record.User, plain},

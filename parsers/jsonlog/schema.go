@@ -2,6 +2,7 @@ package jsonlog
 
 import (
 	"bytes"
+	"math/bits"
 	"strings"
 
 	"github.com/gatemeter/gatemeter/pipeline/record"
@@ -85,7 +86,8 @@ const (
 type node struct {
 	id       uint16 // of the schema's nodes, for noting which have come
 	targets  []target
-	table    []entry // of children, open addressing; its length is a power of two
+	table    []entry // of children, open addressing; its length is 1<<(64-shift)
+	shift    uint8
 	children int
 	wrapper  bool // its children are the root's
 	list     bool // its value may be an array of attributes
@@ -143,7 +145,7 @@ func compile(s *schema) *Format {
 	}
 	for _, key := range s.wrappers { // now that the root has all its children
 		w := f.at(key)
-		w.table, w.children = f.root.table, f.root.children
+		w.table, w.shift, w.children = f.root.table, f.root.shift, f.root.children
 	}
 	return f
 }
@@ -203,6 +205,7 @@ func (f *Format) put(n *node, key string, child *node) {
 	old := n.table
 	if n.children*4 > len(old) {
 		n.table = make([]entry, max(8, len(old)*2))
+		n.shift = uint8(64 - bits.TrailingZeros(uint(len(n.table))))
 		for _, e := range old {
 			if e.node != nil {
 				n.insert(e)
@@ -213,7 +216,7 @@ func (f *Format) put(n *node, key string, child *node) {
 }
 
 func (n *node) insert(e entry) {
-	i := slot([]byte(e.key)) & (len(n.table) - 1)
+	i := n.slot([]byte(e.key))
 	for n.table[i].node != nil {
 		i = (i + 1) & (len(n.table) - 1)
 	}
@@ -225,7 +228,7 @@ func (n *node) child(key []byte) *node {
 	if n.children == 0 || len(key) == 0 {
 		return nil
 	}
-	for i := slot(key) & (len(n.table) - 1); ; i = (i + 1) & (len(n.table) - 1) {
+	for i := n.slot(key); ; i = (i + 1) & (len(n.table) - 1) {
 		switch e := &n.table[i]; {
 		case e.node == nil:
 			return nil
@@ -235,10 +238,12 @@ func (n *node) child(key []byte) *node {
 	}
 }
 
-// slot is where a key's search begins: the keys of one format differ in their length and a few of their bytes.
-func slot(key []byte) int {
-	n := len(key)
-	return n*7 + int(key[0])*31 + int(key[n-1])*17 + int(key[n/2])*5
+// slot is where a key's search begins: the keys of one format differ in their length and four of their bytes. The product's high
+// bits depend on all of these (Fibonacci hashing).
+func (n *node) slot(key []byte) int {
+	size := uint64(len(key))
+	h := size | uint64(key[0])<<8 | uint64(key[size-1])<<16 | uint64(key[size/2])<<24 | uint64(key[size/4])<<32
+	return int(h * 0x9E3779B97F4A7C15 >> n.shift)
 }
 
 // find returns the node of a key, spelled as the table spells it, of the object at, nil when there is none.

@@ -4,7 +4,7 @@ package jsonlog
 // own names first. The table is never written.
 var schemas = [...]*schema{
 	tykPump, tykAccess, traefik, caddy, cloudflare, azureFrontDoor, azureAppGW, azureAPIM, gcpEndpoints, gcpLoadBalancer,
-	otel, ecs, istio, envoy, gravitee, apisix, nginxJSON, fastly, krakend, awsAPIGateway,
+	otel, ecsDocument, istio, envoy, gravitee, apisix, nginxJSON, fastly, krakend, awsAPIGateway,
 }
 
 // Names returns the names of all formats.

@@ -2,9 +2,9 @@ package jsonlog
 
 import "github.com/gatemeter/gatemeter/pipeline/record"
 
-// ecs is a document of the Elastic Common Schema: what gatemeter itself, Elastic's agents and the ECS loggers write, with
+// ecsDocument is a document of the Elastic Common Schema: what gatemeter itself, Elastic's agents and the ECS loggers write, with
 // nested objects, dotted keys, or a mixture. event.duration is nanoseconds.
-var ecs = &schema{
+var ecsDocument = &schema{
 	name: "ecs", kind: "ecs", dotted: true,
 	rows: []row{
 		{"@timestamp", record.Time, plain},
