@@ -3,7 +3,9 @@ package jsonlog
 import (
 	"bytes"
 
+	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/parsers/jsonscan"
+	"github.com/gatemeter/gatemeter/parsers/stamp"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -11,7 +13,8 @@ import (
 // `properties`, the rest. An event hub has them in {"records": […]}. Log Analytics has PascalCase names and no `properties`.
 
 // azureAPIM is the GatewayLogs of Azure API Management. Source: the gateway log schema reference. Lengths of time are
-// milliseconds, the time is when the request came in.
+// milliseconds, the time is when the request came in. The duration has in it what was spent with the client, which is known,
+// so the gateway's own share is without.
 var azureAPIM = &schema{
 	name: "azure_apim", kind: "azure_apim", fold: true, wrappers: []string{"properties", "records"},
 	rows: []row{
@@ -28,6 +31,7 @@ var azureAPIM = &schema{
 		{"durationMs", record.Duration, inMillis},
 		{"totalTime", record.Duration, inMillis},
 		{"backendTime", record.UpstreamDuration, inMillis},
+		{"clientTime", record.NoField, keep0},
 		{"backendUrl", record.UpstreamAddress, authority},
 		{"backendResponseCode", record.UpstreamStatus, plain},
 		{"cache", record.Cache, verdict},
@@ -38,7 +42,11 @@ var azureAPIM = &schema{
 		{"userId", record.User, plain},
 		{"correlationId", record.RequestID, plain},
 	},
-	finish: func(_ *Parser, r *record.Record) record.Reason {
+	finish: func(p *Parser, r *record.Record) record.Reason {
+		client, ok := stamp.Decimal(p.keep(keep0), field.Milliseconds.Places())
+		if ok && client >= 0 && r.DurationNanos >= 0 { // the rest is neither the client's nor the backend's
+			r.GatewayNanos = max(0, r.DurationNanos-client-max(0, r.UpstreamNanos))
+		}
 		if r.UpstreamNanos == 0 && r.UpstreamStatus < 0 && len(r.UpstreamAddress) == 0 { // no backend was asked
 			r.UpstreamNanos = record.Absent
 		}

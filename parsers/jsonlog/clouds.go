@@ -67,6 +67,7 @@ var gcpEndpoints = &schema{
 		{"client_ip", record.ClientAddress, plain},
 		{"api_name", record.Service, plain},
 		{"api_method", record.Route, plain},
+		{"api_operation", record.Route, plain},
 		{"trace", record.TraceID, trace},
 		{"trace_id", record.TraceID, trace},
 	},

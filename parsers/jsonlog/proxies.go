@@ -99,6 +99,8 @@ var envoyRows = []row{
 	{"status_code", record.Status, plain},
 	{"bytes_received", record.RequestBodyBytes, plain},
 	{"bytes_sent", record.ResponseBodyBytes, plain},
+	{"bytes_in", record.RequestBodyBytes, plain},
+	{"bytes_out", record.ResponseBodyBytes, plain},
 	{"duration", record.Duration, inMillis},
 	{"duration_ms", record.Duration, inMillis},
 	{"total_duration", record.Duration, inMillis},
