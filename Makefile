@@ -46,7 +46,7 @@ test-fuzz: ## each fuzz target for a moment; FUZZTIME=1000000x for longer
 
 .PHONY: test-e2e
 test-e2e: build ## the binary against real nginx, Graphite, StatsD and Elasticsearch
-	$(GO) test -count=1 -p 1 -timeout 15m $(SERVERS)
+	$(GO) test -count=1 -p 1 -parallel 4 -timeout 15m $(SERVERS)
 
 .PHONY: e2e-large
 e2e-large: build ## a million lines, killed ten times on the way, against the oracle; some minutes
