@@ -39,7 +39,7 @@ func repeats(f *Format, d *json.Decoder, depth int) bool {
 	for d.More() {
 		if delim == '{' {
 			key, _ := d.Token()
-			text := f.spelled(key.(string))
+			text := spelled(f, key.(string))
 			found = found || keys[text] || strings.Contains(text, ".")
 			keys[text] = true
 		}
@@ -49,13 +49,21 @@ func repeats(f *Format, d *json.Decoder, depth int) bool {
 	return found
 }
 
-// textAt returns the text at a path: a string, digits, or a list's first member. string(f.spelled) of a key is its name.
+// spelled is f's spelling of a key of any length.
+func spelled(f *Format, key string) string {
+	if f.schema.fold && len(key) > maxKey {
+		return "too long: " + key
+	}
+	return f.spelled(key)
+}
+
+// textAt returns the text at a path: a string, digits, or a list's first member.
 func textAt(f *Format, v any, path string) string {
 	for part := range strings.SplitSeq(path, ".") {
 		object, _ := v.(map[string]any)
 		v = nil
 		for key, value := range object {
-			if f.spelled(key) == f.spelled(part) && len(key) <= maxKey {
+			if spelled(f, key) == f.spelled(part) {
 				v = value
 			}
 		}

@@ -140,7 +140,7 @@ func (p *Parser) find(at *node, key []byte) *node {
 		if len(key) > maxKey {
 			return nil
 		}
-		key = fold(p.folded[:0], key)
+		key = fold(&p.folded, key)
 	}
 	return p.format.find(at, key)
 }

@@ -179,24 +179,25 @@ func (f *Format) spelled(key string) string {
 		return key
 	}
 	var buf [maxKey]byte
-	return string(fold(buf[:0], []byte(key)))
+	return string(fold(&buf, []byte(key)))
 }
 
 // maxKey bounds the keys that are looked up folded: longer ones are unknown.
 const maxKey = 64
 
-// fold appends key without case, `_`, `-`, `:` and spaces.
-func fold(dst, key []byte) []byte {
+// fold writes key, of no more than maxKey bytes, into buf without case, `_`, `-`, `:` and spaces.
+func fold(buf *[maxKey]byte, key []byte) []byte {
+	n := 0
 	for _, c := range key {
-		switch {
-		case 'A' <= c && c <= 'Z':
+		if c-'A' <= 'Z'-'A' {
 			c |= 0x20
-		case c == '_' || c == '-' || c == ':' || c == ' ':
+		} else if c == '_' || c == '-' || c == ':' || c == ' ' {
 			continue
 		}
-		dst = append(dst, c)
+		buf[n%maxKey] = c
+		n++
 	}
-	return dst
+	return buf[:n]
 }
 
 // put makes child the child of n under key, in a table four times as large as its children are many.
