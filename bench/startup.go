@@ -7,9 +7,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
+	"unsafe"
 )
 
 // startup returns how long it took, in each of n starts, from the start of the process until it had read the first line: it
@@ -55,7 +55,9 @@ func (b *bench) startOnce(ctx context.Context, config string) (time.Duration, er
 	}
 	took := time.Duration(0)
 	for deadline := began.Add(10 * time.Second); time.Now().Before(deadline); {
-		if left, err := unix.IoctlGetInt(int(read.Fd()), unix.TIOCINQ); err == nil && left == 0 {
+		left := int32(1)
+		_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, read.Fd(), syscall.TIOCINQ, uintptr(unsafe.Pointer(&left)))
+		if errno == 0 && left == 0 {
 			took = time.Since(began)
 			break
 		}

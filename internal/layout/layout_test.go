@@ -57,7 +57,7 @@ var thirdParty = map[string]struct {
 	"github.com/spf13/viper":                     {[]string{"config"}, "YAML and environment"},
 	"github.com/valyala/fastjson":                {[]string{"parsers/jsonlog", "sinks/elasticsearch"}, "JSON logs; the answer of a bulk request"},
 	"go.yaml.in/yaml/v3":                         {[]string{"config"}, "the line each key stands in"},
-	"golang.org/x/sys":                           {[]string{"sources/file", "sources/syslog", "sinks/oneway"}, "inodes; many datagrams a call; what of a socket is acknowledged"},
+	"golang.org/x/sys":                           {[]string{"sources/file", "sources/syslog", "sinks/oneway", "pipeline/bitmap"}, "inodes; many datagrams a call; what of a socket is acknowledged; what the processor can do"},
 	"golang.org/x/term":                          {[]string{"cmd/gatemeter"}, "whether stdout is a terminal"},
 }
 

@@ -1,7 +1,11 @@
 // Package escape undoes what servers do to bytes that would break their log's format.
 package escape
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+)
 
 // Kind is a way to escape.
 type Kind uint8
@@ -18,6 +22,18 @@ const (
 // becomes U+FFFD. The result is never longer than v.
 func Append(dst, v []byte, kind Kind) []byte {
 	for i := 0; i < len(v); i++ {
+		if i+8 <= len(v) { // what stands before the next backslash is copied whole
+			const each = 0x0101010101010101
+			w := binary.LittleEndian.Uint64(v[i:])
+			x := w ^ each*'\\'
+			n := bits.TrailingZeros64((x-each)&^x&(each*0x80)) >> 3
+			dst = binary.LittleEndian.AppendUint64(dst, w)
+			if dst = dst[:len(dst)-8+n]; n == 8 {
+				i += 7
+				continue
+			}
+			i += n
+		}
 		c := v[i]
 		if c != '\\' || i+1 == len(v) {
 			dst = append(dst, c)
@@ -92,9 +108,4 @@ func digit(c byte) byte {
 		return c - 'A' + 10
 	}
 	return 255
-}
-
-// Valid4 reports whether v begins with four hexadecimal digits.
-func Valid4(v []byte) bool {
-	return len(v) >= 4 && digit(v[0])|digit(v[1])|digit(v[2])|digit(v[3]) < 16
 }

@@ -14,6 +14,8 @@
 //	}
 //	reason, at := s.End()
 //
+// Extract does the same in one go for a fixed set of keys, where a line is as gateways write it.
+//
 // It takes all that encoding/json takes and, because gateways write it, some more: nothing, or `-`, where a value should be
 // (nginx's escape=json writes `"t":,` for a variable without a value), numbers with leading zeros, raw control characters and
 // invalid UTF-8 in strings, and `\x` with other unknown escapes. Memory is bounded by the line: text that has escapes goes to
@@ -22,6 +24,7 @@ package jsonscan
 
 import (
 	"github.com/gatemeter/gatemeter/parsers/escape"
+	"github.com/gatemeter/gatemeter/pipeline/bitmap"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -43,8 +46,13 @@ const (
 
 // Scanner reads one object. It is used by one goroutine, for line after line.
 type Scanner struct {
-	data []byte
-	pos  int
+	data  []byte
+	pos   int
+	marks []bitmap.Block // of data: where its quotes and backslashes are
+
+	quotes []uint32 // of data: where the quotes are that no backslash escapes
+	quote  int      // the first of quotes that has not been read
+	coded  bool     // there may be a letter written \u0061 or \x61
 
 	key     []byte
 	pending bool // the value at hand has not been taken
@@ -52,7 +60,7 @@ type Scanner struct {
 	first   bool // the container at hand has had no member yet
 	depth   int  // of containers that were entered
 
-	lenient bool // something was read that is no JSON
+	lenient bool // something was read that is no JSON; escapes are not looked at
 	reason  record.Reason
 	at      int
 
@@ -68,6 +76,7 @@ func (s *Scanner) Arena() *[]byte { return &s.arena }
 // Start begins with line, which must be an object.
 func (s *Scanner) Start(line []byte) {
 	s.data, s.pos, s.key, s.depth = line, 0, nil, 0
+	s.index()
 	s.lenient, s.reason, s.at = false, record.None, 0
 	if len(line) > 3 && string(line[:3]) == "\xEF\xBB\xBF" { // a byte order mark, at the beginning of a file
 		s.pos = 3
@@ -113,14 +122,22 @@ func (s *Scanner) Pos() int { return s.pos }
 // Next goes on to the next key of the object at hand, past the value of the one before if that was not taken. It returns
 // false at the object's end, and the object around it is at hand again.
 func (s *Scanner) Next() bool {
-	if !s.member('}') {
-		return false
+	if s.pending {
+		s.Skip()
 	}
-	return s.readKey()
+	// What gateways write has no white space. After a failure there is nothing left of data.
+	if i := s.pos; i+1 < len(s.data) && !s.first && s.data[i] == ',' && s.data[i+1] == '"' {
+		s.pos++
+		return s.readKey()
+	}
+	return s.member('}') && s.readKey()
 }
 
 // Element is Next for the array at hand.
 func (s *Scanner) Element() bool {
+	if s.pending {
+		s.Skip()
+	}
 	if !s.member(']') {
 		return false
 	}
@@ -130,9 +147,6 @@ func (s *Scanner) Element() bool {
 
 // member goes on to the next member of the container at hand, which ends with the byte end.
 func (s *Scanner) member(end byte) bool {
-	if s.pending {
-		s.Skip()
-	}
 	if s.reason != record.None {
 		return false
 	}
@@ -160,13 +174,11 @@ func (s *Scanner) readKey() bool {
 		s.fail()
 		return false
 	}
-	key, escaped, ok := s.str()
-	if !ok {
+	start, end := s.str()
+	if end < 0 {
 		return false
 	}
-	if escaped {
-		key = s.unescaped(key)
-	}
+	key := s.text(start, end)
 	if s.space() != ':' {
 		s.fail()
 		return false
@@ -223,15 +235,12 @@ func (s *Scanner) enter(kind Kind) bool {
 func (s *Scanner) Text() []byte {
 	switch s.Kind() {
 	case String:
-		text, escaped, ok := s.str()
+		start, end := s.str()
 		s.pending = false
-		if !ok {
+		if end < 0 {
 			return nil
 		}
-		if escaped {
-			text = s.unescaped(text)
-		}
-		return text
+		return s.text(start, end)
 	case Number, Bool:
 		start := s.pos
 		s.Skip()
@@ -253,11 +262,15 @@ func (s *Scanner) Text() []byte {
 	return nil
 }
 
-// unescaped returns text with its escapes undone, in the arena.
-func (s *Scanner) unescaped(text []byte) []byte {
-	start := len(s.arena)
+// text returns what stands between the quotes of a string, with its escapes undone.
+func (s *Scanner) text(start, end int) []byte {
+	text := s.data[start:end:end]
+	if !bitmap.Any(s.marks, backslashes, start, end) {
+		return text
+	}
+	n := len(s.arena)
 	s.arena = escape.Append(s.arena, text, escape.JSON)
-	return s.arena[start:len(s.arena):len(s.arena)]
+	return s.arena[n:len(s.arena):len(s.arena)]
 }
 
 // space skips white space and returns the byte behind it, 0 at the line's end.

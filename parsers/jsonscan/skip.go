@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math/bits"
 
-	"github.com/gatemeter/gatemeter/parsers/escape"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -14,6 +13,10 @@ func (s *Scanner) Skip() {
 		return
 	}
 	s.pending = false
+	if s.pos < len(s.data) && s.data[s.pos] == '"' {
+		s.str()
+		return
+	}
 	depth, objects := 0, uint64(0) // a bit for each container around: 1 for an object, the innermost lowest
 	for {
 		inArray := depth == 0 && s.element || depth > 0 && objects&1 == 0
@@ -73,7 +76,7 @@ func (s *Scanner) skipKey() bool {
 		s.fail()
 		return false
 	}
-	if _, _, ok := s.str(); !ok {
+	if _, end := s.str(); end < 0 {
 		return false
 	}
 	if s.space() != ':' {
@@ -158,15 +161,29 @@ func (s *Scanner) number() {
 
 // digits skips one digit or more.
 func (s *Scanner) digits() bool {
-	start := s.pos
-	for s.pos < len(s.data) && s.data[s.pos]-'0' <= 9 {
-		s.pos++
-	}
-	if s.pos == start {
+	end := digitsEnd(s.data, s.pos)
+	if end == s.pos {
 		s.fail()
 		return false
 	}
+	s.pos = end
 	return true
+}
+
+// digitsEnd returns where the digits that begin at i end. It looks at eight bytes at a time: in w, a byte is 0 to 9 where a digit
+// is; of any other, it or it plus 6 has one of its upper four bits.
+func digitsEnd(data []byte, i int) int {
+	const each = 0x0101010101010101
+	for ; i+8 <= len(data); i += 8 {
+		w := binary.LittleEndian.Uint64(data[i:]) ^ each*'0'
+		if other := (w | (w&(each*0x7F) + each*6)) & (each * 0xF0); other != 0 {
+			return i + bits.TrailingZeros64(other)>>3
+		}
+	}
+	for i < len(data) && data[i]-'0' <= 9 {
+		i++
+	}
+	return i
 }
 
 func (s *Scanner) peek() byte {
@@ -176,55 +193,16 @@ func (s *Scanner) peek() byte {
 	return 0
 }
 
-const (
-	ones      = 0x0101010101010101
-	highs     = 0x8080808080808080
-	quotes    = ones * '"'
-	backslash = ones * '\\'
-)
-
-// str reads the string at hand, from its first quote on, and returns what stands between its quotes. Eight bytes at a time: a
-// byte of w^quotes is zero where w has a quote, and the lowest high bit of (x-ones)&^x marks the first zero byte of x.
-func (s *Scanner) str() (text []byte, escaped, ok bool) {
-	data := s.data
-	start := s.pos + 1
-	i := start
-	for {
-		for i+8 <= len(data) {
-			w := binary.LittleEndian.Uint64(data[i:])
-			q, b := w^quotes, w^backslash
-			if found := ((q-ones)&^q | (b-ones)&^b) & highs; found != 0 {
-				i += bits.TrailingZeros64(found) >> 3
-				break
-			}
-			i += 8
-		}
-		for i < len(data) && data[i] != '"' && data[i] != '\\' {
-			i++
-		}
-		if i >= len(data) {
-			s.Fail(record.Truncated, len(data))
-			return nil, false, false
-		}
-		if data[i] == '"' {
-			s.pos = i + 1
-			return data[start:i:i], escaped, true
-		}
-		escaped = true
-		if i+1 < len(data) {
-			s.checkEscape(data[i+1:])
-		}
-		i += 2
+// str reads the string at hand, from its first quote on, and returns where what stands between its quotes begins and ends; end
+// is -1 when the line ends first.
+func (s *Scanner) str() (start, end int) {
+	q := s.quote
+	if q+1 >= len(s.quotes) {
+		s.Fail(record.Truncated, len(s.data))
+		return 0, -1
 	}
-}
-
-// checkEscape notes when e, which follows a backslash, makes no escape of JSON's.
-func (s *Scanner) checkEscape(e []byte) {
-	switch e[0] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-	case 'u':
-		s.lenient = s.lenient || !escape.Valid4(e[1:])
-	default:
-		s.lenient = true
-	}
+	s.quote = q + 2
+	start, end = int(s.quotes[q])+1, int(s.quotes[q+1])
+	s.pos = end + 1
+	return start, end
 }

@@ -85,6 +85,15 @@ func FuzzParse(f *testing.F) {
 		if got, want := flat(one(New(), string(line))), flat(r); got != want {
 			t.Fatalf("%q is read as\n%s and as\n%s", line, want, got)
 		}
+		slow, p := &record.Record{}, New()
+		slow.Reset()
+		slow.Line = line
+		if url, ok := p.thorough(slow); ok {
+			p.finish(slow, url)
+		}
+		if got, want := flat(r), flat(slow); got != want {
+			t.Fatalf("%q is read as\n%s, thoroughly as\n%s", line, got, want)
+		}
 		if !bytes.Equal(line, kept) {
 			t.Fatalf("%q was changed", kept)
 		}

@@ -18,6 +18,7 @@ import (
 type Parser struct {
 	scan   jsonscan.Scanner
 	reader field.Reader
+	values [numValues]jsonscan.Value
 }
 
 // New returns a parser.
@@ -38,13 +39,32 @@ func (p *Parser) Parse(recs []record.Record) {
 
 // Read reads r.Line into r, which is empty but for its Line and Offset, or fails it.
 func (p *Parser) Read(r *record.Record) {
-	s := &p.scan
-	s.Start(r.Line)
-	url := p.object(r)
-	if reason, at := s.End(); reason != record.None {
-		r.Fail(reason, at)
-		return
+	p.scan.Start(r.Line)
+	url, ok := p.quick(r)
+	if !ok {
+		line, offset := r.Line, r.Offset
+		r.Reset()
+		r.Line, r.Offset = line, offset
+		if url, ok = p.thorough(r); !ok {
+			return
+		}
 	}
+	p.finish(r, url)
+}
+
+// thorough reads the line key by key. ok is false when that failed.
+func (p *Parser) thorough(r *record.Record) (url []byte, ok bool) {
+	p.scan.Start(r.Line)
+	url = p.object(r)
+	if reason, at := p.scan.End(); reason != record.None {
+		r.Fail(reason, at)
+		return nil, false
+	}
+	return url, true
+}
+
+// finish fills what follows from other fields.
+func (p *Parser) finish(r *record.Record, url []byte) {
 	if r.TimeNanos == 0 {
 		r.Fail(record.NoTime, -1)
 		return
@@ -54,7 +74,7 @@ func (p *Parser) Read(r *record.Record) {
 	if len(r.URL) == 0 {
 		r.URL = url
 	}
-	arena := s.Arena()
+	arena := p.scan.Arena()
 	*arena = field.Finish(r, *arena)
 }
 

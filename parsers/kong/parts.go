@@ -159,6 +159,11 @@ func (p *Parser) tries(r *record.Record) {
 			}
 		}
 	}
+	p.upstream(r, ip, port)
+}
+
+// upstream stores the address of an upstream.
+func (p *Parser) upstream(r *record.Record, ip, port []byte) {
 	if len(ip) == 0 {
 		return
 	}

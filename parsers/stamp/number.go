@@ -8,19 +8,10 @@ func Int(b []byte) (n int64, ok bool) {
 	if negative {
 		b = b[1:]
 	}
-	if len(b) == 0 || len(b) > 18 {
-		return 0, false
-	}
-	for _, c := range b {
-		if !isDigit(c) {
-			return 0, false
-		}
-		n = n*10 + int64(c-'0')
-	}
-	if negative {
+	if n, ok = natural(b); negative {
 		n = -n
 	}
-	return n, true
+	return n, ok
 }
 
 // Seconds reads decimal seconds, `0.004`, and returns nanoseconds exactly; digits past the ninth of the fraction are left
@@ -66,6 +57,10 @@ func scaled(b []byte, places int) (n int64, ok bool) {
 // Decimal reads a number as JSON writes it, `-1`, `173.0`, `1.7267838395395e+18`, and returns it times ten to the power of
 // places (at most nine), without what is then left of a fraction. Digits past the eighteenth count as zeros.
 func Decimal(b []byte, places int) (n int64, ok bool) {
+	if n, ok = natural(b); ok && n <= math.MaxInt64/powers[places] {
+		return n * powers[places], true
+	}
+	n = 0
 	i, negative := 0, false
 	if len(b) > 0 && b[0] == '-' {
 		i, negative = 1, true
@@ -115,6 +110,20 @@ func Decimal(b []byte, places int) (n int64, ok bool) {
 	}
 	if negative {
 		n = -n
+	}
+	return n, true
+}
+
+// natural reads a number that is one to eighteen digits.
+func natural(b []byte) (n int64, ok bool) {
+	if len(b) == 0 || len(b) > 18 {
+		return 0, false
+	}
+	for _, c := range b {
+		if !isDigit(c) {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
 	}
 	return n, true
 }
