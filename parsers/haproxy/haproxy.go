@@ -126,7 +126,7 @@ func (p *Parser) read(r *record.Record, c *cursor) record.Reason {
 	if c.ends() {
 		return record.Truncated
 	}
-	if c.line[c.at] != '[' {
+	if c.line[c.at] != '[' || len(client) == 0 {
 		return record.Unexpected
 	}
 	c.at++
@@ -142,6 +142,9 @@ func (p *Parser) read(r *record.Record, c *cursor) record.Reason {
 	}
 	p.reader.Take(r, &opClient, client)
 	front := c.word()
+	if len(front) == 0 {
+		return record.Truncated
+	}
 	if n := len(front); n > 1 && front[n-1] == ':' { // frontend/bind: message
 		name, _, _ := bytes.Cut(front[:n-1], []byte{'/'})
 		r.Service = name[:len(name):len(name)]
@@ -242,7 +245,7 @@ func (p *Parser) number(r *record.Record, c *cursor, op *field.Op) record.Reason
 	if len(v) == 0 {
 		return record.Truncated
 	}
-	if v[0] == '+' {
+	if v[0] == '+' && len(v) > 1 {
 		v = v[1:]
 	}
 	if field.None(v) {
@@ -280,7 +283,13 @@ func (p *Parser) http(r *record.Record, c *cursor) record.Reason {
 			return record.Truncated
 		}
 		p.captured(r, group, c.line[c.at+1:c.at+end:c.at+end])
-		c.at = min(c.at+end+2, len(c.line))
+		if c.at += end + 1; c.ends() {
+			return record.Truncated
+		}
+		if c.line[c.at] != ' ' {
+			return record.Unexpected
+		}
+		c.at++
 	}
 	if c.ends() {
 		return record.Truncated

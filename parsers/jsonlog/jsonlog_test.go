@@ -164,6 +164,45 @@ func TestValues(t *testing.T) {
 		f("envoy_json", `{"ts":1700000000,"upstream_host":"`+value+`"}`, "gateway.upstream.address", `"`+want+`"`)
 	}
 
+	none("fastly_json", `{"time":1700000000,"cache_status":"none"}`, "gateway.cache")
+	f("azure_frontdoor", `{"time":1700000000,"cacheStatus":"TCP_MISS"}`, "gateway.cache", `"MISS"`)
+	f("fastly_json", `{"time":1700000000,"cache_status":false}`, "gateway.cache", `"MISS"`)
+	f("fastly_json", `{"time":1700000000,"is_tls":"0"}`, "url.scheme", `"http"`)
+	none("fastly_json", `{"time":1700000000,"is_tls":"maybe"}`, "url.scheme")
+
+	// Addresses.
+	for value, want := range map[string]string{
+		"10.0.0.1:80": "10.0.0.1", "10.0.0.1": "10.0.0.1", "[::1]:80": "::1", "[::1]": "::1", "::1": "::1", "2001:db8::1:80": "2001:db8::1:80", "[::1": "[::1", "a:b": "a",
+	} {
+		f("envoy_json", `{"ts":1700000000,"downstream_remote_address":"`+value+`"}`, "source.ip", `"`+want+`"`)
+	}
+	none("envoy_json", `{"ts":1700000000,"downstream_remote_address":"10.0.0.1:99999"}`, "source.port")
+	none("envoy_json", `{"ts":1700000000,"downstream_remote_address":"::1"}`, "source.port")
+
+	// Numbers and lists in strings.
+	f("envoy_json", `{"ts":1700000000,"bytes_sent":"612.0"}`, "http.response.body.bytes", "612")
+	f("envoy_json", `{"ts":1700000000,"bytes_sent":1.5e3}`, "http.response.body.bytes", "1500")
+	none("envoy_json", `{"ts":1700000000,"status":"2000"}`, "http.response.status_code")
+	none("envoy_json", `{"ts":1700000000,"status":"OK"}`, "http.response.status_code")
+	f("nginx_json", `{"ts":1700000000,"upstream_response_time":"0.100, - : 0.910"}`, "gateway.upstream.duration", "1010000000")
+	none("nginx_json", `{"ts":1700000000,"upstream_response_time":"-, -"}`, "gateway.upstream.duration")
+	none("nginx_json", `{"ts":1700000000,"upstream_response_time":"fast"}`, "gateway.upstream.duration")
+	f("nginx_json", `{"ts":1700000000,"upstream_status":"502, 200"}`, "gateway.upstream.status_code", "200")
+	none("nginx_json", `{"ts":1700000000,"upstream_status":"502, -"}`, "gateway.upstream.status_code")
+
+	// A route's key has the method where nothing else has.
+	f("aws_apigw_json", `{"requestTimeEpoch":1700000000000,"routeKey":"POST /a/{id}"}`, "http.request.method", `"POST"`)
+	f("aws_apigw_json", `{"requestTimeEpoch":1700000000000,"routeKey":"POST /a/{id}"}`, "gateway.route", `"/a/{id}"`)
+	none("aws_apigw_json", `{"requestTimeEpoch":1700000000000,"routeKey":"ANY /a/{id}"}`, "http.request.method")
+	f("aws_apigw_json", `{"routeKey":"ANY /a","httpMethod":"PUT","requestTimeEpoch":1700000000000}`, "http.request.method", `"PUT"`)
+
+	// Attributes.
+	attributes := func(list string) string { return `{"timeUnixNano":"1700000000000000000","attributes":[` + list + `]}` }
+	f("otel", attributes(`{"value":{"intValue":"200"},"key":"http.status_code"}`), "http.response.status_code", "200")
+	f("otel", attributes(`{"key":"http.status_code","key":"x","value":200,"value":404}`), "http.response.status_code", "200")
+	f("otel", attributes(`7,{},{"key":7},{"value":{"a":{}}},{"key":"http.status_code","value":{"intValue":200,"x":1}}`), "http.response.status_code", "200")
+	f("otel", attributes(`{"key":"http.status_code","value":{"intValue":200}},{"key":"http.status_code","value":{"intValue":404}}`), "http.response.status_code", "200")
+
 	// Keys in other spellings.
 	f("envoy_json", `{"ts":1700000000,"RESPONSE-CODE":200}`, "http.response.status_code", "200")
 	f("gravitee", `{"timestamp":1700000000,"Remote_Address":"1.1.1.1"}`, "source.ip", `"1.1.1.1"`)
@@ -192,6 +231,7 @@ func TestFailures(t *testing.T) {
 	f("envoy_json", ` [{"ts":1700000000} , {"ts":1700000000}]`, record.Unexpected, 21)
 	f("envoy_json", `{"a":`+strings.Repeat("[", 70), record.TooDeep, 69)
 	f("aws_apigw_json", strings.Repeat(`{"a":`, 70), record.TooDeep, 321)
+	f("traefik_json", `{"Duration":1e19,"StartUTC":1700000000}`, record.BadNumber, 13)
 	f("tyk_pump", `time="x" no object`, record.BadJSON, 1)
 	f("tyk_pump", `time="x" {a {b {"timestamp":`, record.Truncated, 29)
 	f("ecs", `{"@timestamp":1700000000}`, record.UnknownFormat, 0)

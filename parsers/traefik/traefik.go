@@ -76,7 +76,7 @@ func behind(line []byte) (rest, router, service, duration []byte, ok bool) {
 
 func lastWord(b []byte) (rest, word []byte, ok bool) {
 	i := bytes.LastIndexByte(b, ' ')
-	if i < 0 {
+	if i < 0 || i+1 == len(b) {
 		return nil, nil, false
 	}
 	return b[:i:i], b[i+1:], true
@@ -158,8 +158,13 @@ func (p *Parser) numbers(r *record.Record, at int) int {
 		end := len(r.Line)
 		if n := bytes.IndexByte(r.Line[at:], ' '); n >= 0 {
 			end = at + n
-		} else if op == &opStatus {
-			r.Fail(record.Truncated, end)
+		}
+		switch {
+		case end == at && end < len(r.Line), end > at && r.Line[at] == '"':
+			r.Fail(record.Unexpected, at)
+			return -1
+		case end == at, end+1 >= len(r.Line) && (op == &opStatus || end < len(r.Line)):
+			r.Fail(record.Truncated, len(r.Line))
 			return -1
 		}
 		if reason := p.reader.Take(r, op, r.Line[at:end:end]); reason != record.None {
