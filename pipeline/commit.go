@@ -133,28 +133,31 @@ func (c *committer) step() bool {
 // save saves each cursor where it is kept.
 func (c *committer) save(cursors []cursor.Cursor) error {
 	set := &c.pipeline.set
-	var errs []error
-	kept := make([]cursor.Cursor, 0, len(cursors))
+	kept, moving := make([]cursor.Cursor, 0, len(cursors)), map[*SourceSettings][]cursor.Cursor{}
 	for i := range cursors {
-		if moves := set.keeper(&cursors[i]); moves != nil {
-			errs = append(errs, moves(cursors[i]))
+		if s := set.keeper(&cursors[i]); s != nil {
+			moving[s] = append(moving[s], cursors[i])
 		} else {
 			kept = append(kept, cursors[i])
 		}
 	}
-	if set.Save != nil && (len(kept) > 0 || len(cursors) == 0) {
+	var errs []error
+	for s, list := range moving {
+		errs = append(errs, s.Save(list))
+	}
+	if set.Save != nil && (len(kept) > 0 || len(moving) == 0) {
 		errs = append(errs, set.Save(kept))
 		_ = fault.At("cursor.saved")
 	}
 	return errors.Join(errs...)
 }
 
-// keeper returns what saves the cursor of a shard that moves between processes, nil for one that stays.
-func (s *Settings) keeper(c *cursor.Cursor) func(cursor.Cursor) error {
+// keeper returns the source that keeps the cursor of a shard that moves between processes, nil for one that stays.
+func (s *Settings) keeper(c *cursor.Cursor) *SourceSettings {
 	for _, k := range c.Partitions {
 		for i := range s.Sources {
-			if s.Sources[i].Name == k.Source {
-				return s.Sources[i].Save
+			if s.Sources[i].Name == k.Source && s.Sources[i].Save != nil {
+				return &s.Sources[i]
 			}
 		}
 	}

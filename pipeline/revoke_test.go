@@ -29,17 +29,25 @@ type broker struct {
 // member is a source of the partitions that the broker has assigned to it.
 type member struct {
 	*broker
-	rand   *rand.Rand
-	take   []int         // logs assigned
-	after  int           // batches until they are revoked
-	lease  time.Duration // how long it may speak after each batch; 0: always
-	stall  bool          // then fall silent instead of giving them up
-	counts map[string]int
+	rand  *rand.Rand
+	take  []int         // logs assigned
+	after int           // batches until they are revoked
+	lease time.Duration // how long it may speak after each batch; 0: always
+	stall bool          // then fall silent instead of giving them up
 }
 
 func (m *member) Open(context.Context, []cursor.Partition) ([]Opened, error) { return nil, nil }
 
-// save commits c, if its partition is still the member's.
+// saveAll commits cursors, of the partitions that are still the member's.
+func (m *member) saveAll(cursors []cursor.Cursor) error {
+	for _, c := range cursors {
+		if err := m.save(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (m *member) save(c cursor.Cursor) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -138,7 +146,7 @@ func (w *world) join(t *testing.T, m *member, workers int, stop time.Duration, c
 	w.dead, w.die = false, cancel
 	w.mu.Unlock()
 	s := Settings{
-		Sources:     []SourceSettings{{Name: "test", Source: m, Save: m.save, NewParser: func() Parser { return testParser{} }}},
+		Sources:     []SourceSettings{{Name: "test", Source: m, Save: m.saveAll, NewParser: func() Parser { return testParser{} }}},
 		MetricSinks: []MetricSinkSettings{{Name: "graphite", Sink: graphiteSink{w}}, {Name: "statsd", Sink: statsdSink{w}, Discarding: true}},
 		RecordSinks: []RecordSinkSettings{{Name: "records", Sink: &recordSink{world: w, rand: rand.New(rand.NewPCG(1, 2))}}},
 		Metrics:     testMetrics(1000), Routes: &route.Templater{}, Workers: workers,

@@ -43,9 +43,9 @@ type SourceSettings struct {
 	Source    Source
 	NewParser func() Parser // one for each worker
 
-	// Save makes a cursor durable, for sources whose shards move between processes: it takes the place of Settings.Save. It is
+	// Save makes cursors durable, all those of the source at once, for sources whose shards move between processes: it takes the place of Settings.Save. It is
 	// called by one goroutine. An error is tried again, as long as the partition is not revoked. nil: Settings.Save is used.
-	Save func(cursor.Cursor) error
+	Save func([]cursor.Cursor) error
 
 	// Again returns another Source of the same logs, for a record sink that was left behind: its Open is given the offsets to
 	// begin at, and it runs until it is told to stop. nil: the logs cannot be read again, and a record sink that has no room

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gatemeter/gatemeter/internal/fault"
@@ -167,6 +168,10 @@ func (w *worker) split(t *task) {
 		w.counts.Reasons[record.Oversize] += int64(b.Oversize)
 		return
 	}
+	if b.Offsets != nil {
+		w.messages(t)
+		return
+	}
 	if b.Ends != nil {
 		for i := t.from - b.First; i < t.to-b.First; i++ {
 			start := int32(0)
@@ -187,6 +192,28 @@ func (w *worker) split(t *task) {
 		}
 		w.line(t, data[:n:n], offset)
 		data, offset = data[next:], offset+int64(next)
+	}
+	w.chunk(t)
+}
+
+// messages is split for a batch whose lines have offsets of their own.
+func (w *worker) messages(t *task) {
+	b := t.batch.Batch
+	part := int32(0)
+	first, _ := slices.BinarySearch(b.Offsets, t.from)
+	for i := first; i < len(b.Offsets) && b.Offsets[i] < t.to; i++ {
+		if part++; i == first || b.Offsets[i] != b.Offsets[i-1] {
+			part = 0
+		}
+		start := int32(0)
+		if i > 0 {
+			start = b.Ends[i-1]
+		}
+		n := w.n
+		w.line(t, b.Data[start:b.Ends[i]], b.Offsets[i])
+		if w.n != n {
+			w.recs[w.n-1].Part = part
+		}
 	}
 	w.chunk(t)
 }

@@ -223,7 +223,7 @@ type recordSink struct {
 
 func (s *recordSink) Append(body []byte, p *batch.Partition, recs []record.Record) []byte {
 	for i := range recs {
-		body = append(p.AppendID(body, recs[i].Offset), '\n')
+		body = append(p.AppendPartID(body, recs[i].Offset, recs[i].Part), '\n')
 	}
 	return body
 }

@@ -55,6 +55,16 @@ func (p *Partition) AppendID(dst []byte, offset int64) []byte {
 	return dst
 }
 
+// AppendPartID is AppendID for the part of a message, counted from 0, that several records come from. Part 0 has the
+// message's id, the others add a dot and their number.
+func (p *Partition) AppendPartID(dst []byte, offset int64, part int32) []byte {
+	dst = p.AppendID(dst, offset)
+	if part > 0 {
+		dst = strconv.AppendInt(append(dst, '.'), int64(part), 10)
+	}
+	return dst
+}
+
 // Batch is a buffer of whole lines of one partition. Batches of a partition are sent in the order of their offsets, without
 // a gap: each one's First is the Next of the one before. The sender gives up the batch, and its bytes, with the send; the
 // pipeline calls Release when nothing points into Data any more.
@@ -65,6 +75,10 @@ type Batch struct {
 	// is First plus its position in Data. Ends not nil: line i is Data[Ends[i-1]:Ends[i]] and its offset First+i.
 	Data []byte
 	Ends []int32
+
+	// Offsets, only with Ends: line i has the offset Offsets[i]. They never fall, and lie in [First, Next); lines with the same
+	// offset are parts of one message. Offsets that no line has need not be read.
+	Offsets []int64
 
 	First, Next int64 // offset of the first line; offset after the last
 

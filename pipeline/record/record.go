@@ -13,6 +13,7 @@ const Absent = -1
 type Record struct {
 	Line   []byte // the line as it stood, without its end (\n or \r\n)
 	Offset int64  // of the line in its partition
+	Part   int32  // of the message at Offset, counted from 0, where a message has several records
 
 	TimeNanos int64 // event time, Unix nanoseconds; valid when Reason is None
 

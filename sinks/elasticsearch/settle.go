@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatemeter/gatemeter/sinks/deadletter"
@@ -239,7 +240,8 @@ func (k *Sink) letter(s span, i *item) deadletter.Letter {
 	l.ID = value(`"_id":"`)
 	if dash := bytes.LastIndexByte([]byte(l.ID), '-'); dash >= 0 {
 		l.Partition = l.ID[:dash]
-		l.Offset, _ = strconv.ParseInt(l.ID[dash+1:], 16, 64)
+		offset, _, _ := strings.Cut(l.ID[dash+1:], ".")
+		l.Offset, _ = strconv.ParseInt(offset, 16, 64)
 	}
 	return l
 }

@@ -162,7 +162,7 @@ func (k *Sink) Append(body []byte, p *batch.Partition, recs []record.Record) []b
 			body = k.target.appendName(body, r.TimeNanos)
 			body = append(body, `","_id":"`...)
 		}
-		body = p.AppendID(body, r.Offset)
+		body = p.AppendPartID(body, r.Offset, r.Part)
 		body = append(body, "\"}}\n"...)
 		body = ecs.Append(body, r, &o)
 		body = append(body, '\n')
