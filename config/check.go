@@ -195,9 +195,17 @@ func (l *loader) source(key string, s *Source) {
 	if s.Format == "" {
 		l.at(key+".format", "is empty: auto finds the format by itself")
 	}
-	if s.Type != "file" {
-		return
+	switch s.Type {
+	case "file":
+		l.fileSource(key, s)
+	case "syslog":
+		l.syslogSource(key, s)
+	case "http":
+		l.httpSource(key, s)
 	}
+}
+
+func (l *loader) fileSource(key string, s *Source) {
 	if len(s.Paths) == 0 {
 		l.at(key+".paths", "is missing: the files to read, for example [/var/log/nginx/access*.log]")
 	}

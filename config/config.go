@@ -31,7 +31,7 @@ type Log struct {
 // Source is one source. Which keys it takes depends on its type.
 type Source struct {
 	Name string // its key under sources:
-	Type string `key:"type"` // file or stdin
+	Type string `key:"type"` // file, stdin, syslog or http
 
 	Format   string            `key:"format"`   // a name, auto, or an nginx or Apache format string; default auto
 	Escape   string            `key:"escape"`   // of an nginx format string: default, json or none
@@ -45,6 +45,43 @@ type Source struct {
 	Start        string        `key:"start" for:"file"`         // beginning, end or a time, for files without a cursor; default beginning
 	RotateWait   time.Duration `key:"rotate_wait" for:"file"`   // how long a rotated file is quiet before it is left; default 2s
 	PollInterval time.Duration `key:"poll_interval" for:"file"` // default 250ms
+
+	Listen         []string `key:"listen" for:"syslog,http"`          // syslog: udp://, tcp://, tls:// host:port, unix://, unixgram:// path; http: http://, https://
+	TLS            TLS      `key:"tls" for:"syslog,http"`             // of addresses with tls:// or https://; with ca clients have to show a certificate
+	AllowedSources []string `key:"allowed_sources" for:"syslog,http"` // networks that may send; default all
+	MaxConnections int      `key:"max_connections" for:"syslog,http"` // at a time; default 1024
+	Spool          Spool    `key:"spool" for:"syslog,http"`
+
+	Header           string        `key:"header" for:"syslog"`            // strip or keep; default strip
+	IdleTimeout      time.Duration `key:"idle_timeout" for:"syslog"`      // a silent connection is closed; default 1h
+	HandshakeTimeout time.Duration `key:"handshake_timeout" for:"syslog"` // of TLS; default 10s
+	Sockets          int           `key:"sockets" for:"syslog"`           // for each UDP address; default 0: one for each CPU, at most 4
+	ReceiveBuffer    Size          `key:"receive_buffer" for:"syslog"`    // of a UDP socket, in the kernel; default 4MiB
+
+	Username  string        `key:"username" for:"http"` // what posts must show, one of those given; default nothing
+	Password  Secret        `key:"password" for:"http"`
+	Token     Secret        `key:"token" for:"http"`
+	AccessKey Secret        `key:"access_key" for:"http"` // Firehose's
+	Envelope  string        `key:"envelope" for:"http"`   // auto, none, message or log; default auto
+	Dedupe    string        `key:"dedupe" for:"http"`     // auto, id, body or never; default auto
+	MaxBody   Size          `key:"max_body" for:"http"`   // of a post, also decompressed; default 64MiB
+	Timeout   time.Duration `key:"timeout" for:"http"`    // in which a post must have come; default 1m
+}
+
+// Spool is how what a source receives is kept.
+type Spool struct {
+	MaxSize Size   `key:"max_size"` // of all segments; default 1GiB
+	Full    string `key:"full"`     // block or drop_oldest; default block
+	Fsync   string `key:"fsync"`    // how long a record may be in the page cache only, or always; default 200ms
+}
+
+// Interval returns how often a spool is synced, and whether each append waits for that. Fsync has been checked.
+func (s *Spool) Interval() (every time.Duration, always bool) {
+	if s.Fsync == "always" {
+		return 0, true
+	}
+	every, _ = parseDuration(s.Fsync)
+	return every, false
 }
 
 // Metrics shapes the windows.
@@ -113,7 +150,7 @@ type Sink struct {
 	DeadLetters   Size          `key:"dead_letters" for:"elasticsearch"`   // bytes of dead letters kept, the oldest go; default 64MiB
 }
 
-// TLS is how a sink's server is trusted, and how gatemeter shows who it is.
+// TLS is how the other side is trusted, and how gatemeter shows who it is: as a client, and as a server.
 type TLS struct {
 	CA         string `key:"ca"`   // file; default the system's
 	Cert       string `key:"cert"` // file
@@ -123,9 +160,9 @@ type TLS struct {
 
 // The types that exist, and those that users know from elsewhere or from our plans.
 var (
-	sourceTypes = []string{"file", "stdin"}
+	sourceTypes = []string{"file", "stdin", "syslog", "http"}
 	sinkTypes   = []string{"graphite", "statsd", "elasticsearch"}
-	laterTypes  = []string{"kafka", "syslog", "http", "prometheus", "datadog"}
+	laterTypes  = []string{"kafka", "prometheus", "datadog"}
 )
 
 // DefaultConfig returns a configuration without sources and sinks.
@@ -144,7 +181,12 @@ func DefaultConfig() *Config {
 }
 
 func defaultSource(name string) *Source {
-	return &Source{Name: name, Format: "auto", MaxLine: 64 << 10, Start: "beginning", RotateWait: 2 * time.Second, PollInterval: 250 * time.Millisecond}
+	return &Source{
+		Name: name, Format: "auto", MaxLine: 64 << 10, Start: "beginning", RotateWait: 2 * time.Second, PollInterval: 250 * time.Millisecond,
+		MaxConnections: 1024, Spool: Spool{MaxSize: 1 << 30, Full: "block", Fsync: "200ms"},
+		Header: "strip", IdleTimeout: time.Hour, HandshakeTimeout: 10 * time.Second, ReceiveBuffer: 4 << 20,
+		Envelope: "auto", Dedupe: "auto", MaxBody: 64 << 20, Timeout: time.Minute,
+	}
 }
 
 func defaultSink(name, kind string) *Sink {

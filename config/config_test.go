@@ -96,6 +96,11 @@ func printings(c *Config) []string {
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "c", c)
 	out := []string{string(js), log.String()}
+	for _, s := range c.Sources {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			out = append(out, fmt.Sprintf(verb, *s))
+		}
+	}
 	for _, s := range c.Sinks {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 			out = append(out, fmt.Sprintf(verb, *s), fmt.Sprintf(verb, c.Redact))

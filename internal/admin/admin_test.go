@@ -27,6 +27,9 @@ import (
 	"github.com/gatemeter/gatemeter/sinks/graphite"
 	"github.com/gatemeter/gatemeter/sinks/statsd"
 	"github.com/gatemeter/gatemeter/sources/file"
+	"github.com/gatemeter/gatemeter/sources/push"
+	"github.com/gatemeter/gatemeter/sources/spool"
+	"github.com/gatemeter/gatemeter/sources/syslog"
 )
 
 // logBuffer is what was logged.
@@ -245,6 +248,9 @@ func everything(emit func(Sample)) {
 	Elasticsearch("es", elasticsearch.Stats{Submitted: 10, Created: 5, Duplicate: 2, Dead: 1, InFlight: 2}, emit)
 	PaneSpool("graphite", panespool.Stats{Bytes: 1}, emit)
 	DeadLetters("es", deadletter.Stats{Written: 1}, emit)
+	Spool("lb", spool.Stats{Bytes: 1}, emit)
+	Syslog("lb", syslog.Stats{Received: 1}, emit)
+	HTTP("api", push.Stats{Records: 1}, emit)
 	Files("edge", file.Stats{Refused: 2, Errors: 1, Partitions: []file.PartitionStats{{Name: "/var/log/a.log", Errors: 2, LostBytes: 7}}}, emit)
 	Graphite("graphite", graphite.Stats{Connects: 1, Points: 30}, emit)
 	StatsD("statsd", statsd.Stats{Connects: 1, OldGauges: 3}, emit)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatemeter/gatemeter/pipeline"
@@ -29,6 +30,10 @@ type SourceSettings struct {
 	Follow  bool   // another Source reads the same spool, and this one reads again for one that was left behind: it trims nothing
 	Pool    *batch.Pool
 	Log     *slog.Logger
+
+	// Indexed returns the number below which every record sink has confirmed. What is above it is not removed to make room, as
+	// little as what has not been read. nil: there is no record sink. It is called each second or so.
+	Indexed func() int64
 }
 
 // Source reads the lines of a spool into a pipeline. Its one partition is named as the source, offsets are the records'
@@ -37,7 +42,8 @@ type Source struct {
 	set       SourceSettings
 	partition *batch.Partition
 	reader    *Reader
-	ends      int // records of the last batch, for the next one's memory
+	ends      int          // records of the last batch, for the next one's memory
+	read      atomic.Int64 // everything below has been given away
 }
 
 // NewSource returns a source of s.
@@ -71,6 +77,7 @@ func (s *Source) Open(_ context.Context, saved []cursor.Partition) ([]pipeline.O
 		}
 		start = max(start, c.Start())
 	}
+	s.read.Store(start)
 	s.reader = s.set.Spool.NewReader(start, s.set.MaxLine)
 	return []pipeline.Opened{{Partition: s.partition, Offset: start}}, nil
 }
@@ -127,7 +134,8 @@ func (s *Source) fill(b *batch.Batch) error {
 	if len(b.Ends) == 0 {
 		b.Ends = nil
 	}
-	if !s.set.Follow {
+	s.read.Store(b.Next)
+	if s.set.Indexed == nil && !s.set.Follow {
 		s.set.Spool.SetRead(b.Next)
 	}
 	return err
@@ -153,6 +161,9 @@ func (s *Source) trim(ctx context.Context) {
 		select {
 		case <-tick.C:
 			s.set.Spool.Trim(s.partition.Needed.Load())
+			if s.set.Indexed != nil {
+				s.set.Spool.SetRead(min(s.read.Load(), s.set.Indexed()))
+			}
 		case <-ctx.Done():
 			return
 		}

@@ -24,7 +24,7 @@ func (s *Spool) Trim(below int64) {
 	}
 }
 
-// SetRead says that everything below number has been read, though it may be needed again.
+// SetRead says that everything below number has been read, and is kept only because a restart may need it.
 func (s *Spool) SetRead(number int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -29,6 +29,12 @@ var reasonNames = [numReasons]string{
 // String returns the reason's name as metrics have it.
 func (r Reason) String() string { return reasonNames[r] }
 
+// OfMessages reports whether messages are refused for r.
+func (r Reason) OfMessages() bool { return r <= Lost }
+
+// OfConnections reports whether connections are closed for r.
+func (r Reason) OfConnections() bool { return r == Stranger || r > Lost }
+
 // Stats is what a source has done since it was made. The received messages are the appended and the refused ones.
 type Stats struct {
 	Received    int64 // messages: datagrams, and frames of connections
