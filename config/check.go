@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/pipeline"
-	"github.com/gatemeter/gatemeter/pipeline/record"
 	"github.com/gatemeter/gatemeter/pipeline/redact"
 	"github.com/gatemeter/gatemeter/pipeline/route"
 )
@@ -186,10 +186,9 @@ func (l *loader) source(key string, s *Source) {
 	if _, err := time.LoadLocation(s.Timezone); err != nil {
 		l.at(key+".timezone", "%s is no place of the time zone database: write it like Europe/Berlin", quote(s.Timezone))
 	}
-	for name, field := range ordered(s.Fields) {
-		field, _, _ = strings.Cut(field, ":")
-		if _, ok := record.Lookup(field); !ok {
-			l.at(key+".fields."+name, "no field %s%s", quote(field), suggestion(field, record.Names()))
+	for name, place := range ordered(s.Fields) {
+		if _, err := field.ParsePlace(place); err != nil {
+			l.at(key+".fields."+name, "%v", err)
 		}
 	}
 	if s.Format == "" {
@@ -239,14 +238,14 @@ func (l *loader) sink(key string, s *Sink) {
 		if u, err := url.Parse(s.Render); s.Render != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 			l.at(key+".render_url", "is no URL like http://127.0.0.1:8080")
 		}
-		l.duration(key+".timeout", s.Timeout, 100*time.Millisecond, time.Hour)
-		l.tls(key+".tls", &s.TLS)
+		l.tls(key+".tls", &s.TLS, strings.HasPrefix(s.Address, "tls://"), "the address is not tls://")
 		if s.SpoolSize != 0 && (s.SpoolSize < 1<<20 || s.SpoolSize > 1<<40) {
 			l.at(key+".spool_size", "%s is out of range: 1MiB to 1TiB, or 0 for no spool", s.SpoolSize)
 		}
 		l.duration(key+".spool_age", s.SpoolAge, 0, 10*365*24*time.Hour)
 	case "statsd":
 		l.address(key+".address", s.Address, "udp", "tcp", "unixgram")
+		l.oneOf(key+".dialect", s.Dialect, "statsd", "dogstatsd")
 		l.oneOf(key+".delivery", s.Delivery, "at_most_once", "at_least_once")
 		l.between(key+".max_packet", s.MaxPacket, 512, 65507)
 		l.duration(key+".max_age", s.MaxAge, 0, 365*24*time.Hour)
@@ -254,6 +253,7 @@ func (l *loader) sink(key string, s *Sink) {
 		l.elasticsearch(key, s)
 		return
 	}
+	l.duration(key+".timeout", s.Timeout, 100*time.Millisecond, time.Hour)
 	l.between(key+".queue", s.Queue, 1000, 100_000_000)
 	for _, node := range strings.Split(s.Prefix, ".") {
 		if s.Prefix != "" && !validName(node) {
@@ -316,14 +316,56 @@ func (l *loader) elasticsearch(key string, s *Sink) {
 	l.duration(key+".flush_interval", s.FlushInterval, 10*time.Millisecond, time.Minute)
 	l.duration(key+".timeout", s.Timeout, 100*time.Millisecond, time.Hour)
 	l.between(key+".concurrency", s.Concurrency, 1, 64)
+	l.size(key+".max_in_flight", s.MaxInFlight, 1<<20, 1<<40)
+	if s.MaxInFlight >= 1<<20 && s.MaxInFlight < s.RequestBytes {
+		l.at(key+".max_in_flight", "%v is less than request_bytes, %v: no request would be full", s.MaxInFlight, s.RequestBytes)
+	}
 	l.size(key+".dead_letters", s.DeadLetters, 1<<20, 1<<40)
 	if s.Retention != 0 {
 		l.duration(key+".retention", s.Retention, time.Hour, 100*365*24*time.Hour)
 	}
-	l.tls(key+".tls", &s.TLS)
+	l.newIndices(key, s)
+	isTLS := slices.ContainsFunc(s.URLs, func(u string) bool { return strings.HasPrefix(u, "https://") })
+	l.tls(key+".tls", &s.TLS, isTLS, "no URL begins with https://")
 }
 
-func (l *loader) tls(key string, t *TLS) {
+// newIndices checks what the template says of indices that are made from now on.
+func (l *loader) newIndices(key string, s *Sink) {
+	l.between(key+".shards", s.Shards, 0, 1024)
+	l.between(key+".replicas", s.Replicas, -1, 100)
+	_, err := parseDuration(s.Lifecycle)
+	switch {
+	case s.Lifecycle == "":
+	case err == nil:
+		l.at(key+".lifecycle", "is the name of a policy, or none; how long documents are kept is retention: %s", s.Lifecycle)
+	case len(s.Lifecycle) > 255 || s.Lifecycle[0] == '_' || strings.ContainsAny(s.Lifecycle, ", "):
+		l.at(key+".lifecycle", "%s is no name of a policy: it has a comma or a space, begins with _, or is too long", quote(s.Lifecycle))
+	case l.given(key + ".retention"):
+		l.at(key+".retention", "is of gatemeter's own policy, and lifecycle asks for another: leave out one of them")
+	}
+	for _, k := range []string{"lifecycle", "shards", "replicas"} {
+		if !s.Setup && l.given(key+"."+k) {
+			l.at(key+"."+k, "is part of the template that setup installs, and setup is false")
+		}
+	}
+}
+
+// given reports whether the file or the environment has a value for key.
+func (l *loader) given(key string) bool {
+	return l.nodes[key] != nil || l.inEnvironment(strings.Split(key, "."))
+}
+
+// tls checks the keys below tls:. When the connection is not encrypted there should be none of them, and why says so.
+func (l *loader) tls(key string, t *TLS, encrypted bool, why string) {
+	if *t != (TLS{}) && !encrypted {
+		l.at(key, "is not used: %s", why)
+	}
+	if t.InsecureSkipVerify {
+		if t.CA != "" || t.ServerName != "" {
+			l.at(key+".insecure_skip_verify", "takes any certificate: ca and server_name would say nothing")
+		}
+		l.warn(key+".insecure_skip_verify", "whoever is between here and the server can read and change what is sent")
+	}
 	if (t.Cert == "") != (t.Key == "") {
 		l.at(key, "cert and key belong together: one of them is missing")
 	}

@@ -124,12 +124,16 @@ type Sink struct {
 	SpoolSize Size          `key:"spool_size" for:"graphite"` // of the panes on disk while the sink is down for longer; default 256MiB, 0 none
 	SpoolAge  time.Duration `key:"spool_age" for:"graphite"`  // older panes are not sent when it is back; default 24h, 0 no limit
 
-	Protocol string        `key:"protocol" for:"graphite"`   // plaintext or pickle; default plaintext
-	Tags     bool          `key:"tags" for:"graphite"`       // names with ;tag=value; default false
-	Render   string        `key:"render_url" for:"graphite"` // where graphite-web answers /render, for `gatemeter verify` alone
-	TLS      TLS           `key:"tls" for:"graphite,elasticsearch"`
-	Timeout  time.Duration `key:"timeout" for:"graphite,elasticsearch"` // of one attempt; default 10s, elasticsearch 60s
+	Protocol string `key:"protocol" for:"graphite"`   // plaintext or pickle; default plaintext
+	Tags     bool   `key:"tags" for:"graphite"`       // names with ;tag=value; default false
+	Render   string `key:"render_url" for:"graphite"` // where graphite-web answers /render, for `gatemeter verify` alone
+	TLS      TLS    `key:"tls" for:"graphite,elasticsearch"`
 
+	// Timeout is, for graphite and statsd, how long a server may take and acknowledge no byte before it counts as gone, default
+	// 10s; for elasticsearch of one request, default 60s.
+	Timeout time.Duration `key:"timeout" for:"graphite,statsd,elasticsearch"`
+
+	Dialect   string        `key:"dialect" for:"statsd"`    // statsd or dogstatsd; default statsd
 	Delivery  string        `key:"delivery" for:"statsd"`   // at_most_once or at_least_once; default at_most_once
 	MaxAge    time.Duration `key:"max_age" for:"statsd"`    // older panes are not sent; default 10m, 0 no limit
 	MaxPacket int           `key:"max_packet" for:"statsd"` // bytes of a datagram; default 1432
@@ -142,11 +146,15 @@ type Sink struct {
 	APIKey        Secret        `key:"api_key" for:"elasticsearch"`
 	Gzip          bool          `key:"gzip" for:"elasticsearch"`           // default false
 	Setup         bool          `key:"setup" for:"elasticsearch"`          // install template and lifecycle policy; default true
+	Lifecycle     string        `key:"lifecycle" for:"elasticsearch"`      // of new indices: a policy that is there, or none; default one of our own
+	Shards        int           `key:"shards" for:"elasticsearch"`         // of new indices; default 0: as the server has it
+	Replicas      int           `key:"replicas" for:"elasticsearch"`       // of new indices; default -1: as the server has it
 	Retention     time.Duration `key:"retention" for:"elasticsearch"`      // records are deleted after; default 30d, 0 never
 	Original      string        `key:"original" for:"elasticsearch"`       // raw line: malformed, always or never; default malformed
 	RequestBytes  Size          `key:"request_bytes" for:"elasticsearch"`  // of one bulk request; default 4MiB
 	FlushInterval time.Duration `key:"flush_interval" for:"elasticsearch"` // default 1s
 	Concurrency   int           `key:"concurrency" for:"elasticsearch"`    // requests at a time; default 2
+	MaxInFlight   Size          `key:"max_in_flight" for:"elasticsearch"`  // bytes of documents held; default 16MiB
 	DeadLetters   Size          `key:"dead_letters" for:"elasticsearch"`   // bytes of dead letters kept, the oldest go; default 64MiB
 }
 
@@ -156,6 +164,8 @@ type TLS struct {
 	Cert       string `key:"cert"` // file
 	Key        string `key:"key"`  // file
 	ServerName string `key:"server_name"`
+
+	InsecureSkipVerify bool `key:"insecure_skip_verify"` // take any certificate; default false
 }
 
 // The types that exist, and those that users know from elsewhere or from our plans.
@@ -196,11 +206,13 @@ func defaultSink(name, kind string) *Sink {
 		s.Protocol = "plaintext"
 		s.SpoolSize, s.SpoolAge = 256<<20, 24*time.Hour
 	case "statsd":
+		s.Dialect = "statsd"
 		s.Delivery, s.MaxAge, s.MaxPacket = "at_most_once", 10*time.Minute, 1432
 	case "elasticsearch":
 		s.Timeout = 60 * time.Second
 		s.Setup, s.Retention, s.Original = true, 30*24*time.Hour, "malformed"
-		s.RequestBytes, s.FlushInterval, s.Concurrency = 4<<20, time.Second, 2
+		s.Replicas = -1
+		s.RequestBytes, s.FlushInterval, s.Concurrency, s.MaxInFlight = 4<<20, time.Second, 2, 16<<20
 		s.DeadLetters = 64 << 20
 	}
 	return s

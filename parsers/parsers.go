@@ -10,6 +10,8 @@ package parsers
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,15 +125,24 @@ func isNginx(spec string) bool {
 	return false
 }
 
+// places reads a config's fields. The names are those in the log; an nginx variable's may have its $.
 func places(named map[string]string) (map[string]field.Op, error) {
 	var problems []error
 	fields := make(map[string]field.Op, len(named))
-	for name, place := range named {
-		op, err := field.ParsePlace(place)
+	for _, name := range slices.Sorted(maps.Keys(named)) { // in order, so that the same is said each time
+		op, err := field.ParsePlace(named[name])
 		if err != nil {
 			problems = append(problems, fmt.Errorf("fields: %.200s: %w", name, err))
 		}
-		fields[strings.TrimPrefix(name, "$")] = op
+		bare := strings.TrimPrefix(name, "$")
+		_, twice := fields[bare]
+		switch {
+		case strings.TrimSpace(bare) == "":
+			problems = append(problems, fmt.Errorf("fields: %.200q is no name of anything in a log", name))
+		case twice:
+			problems = append(problems, fmt.Errorf("fields: $%.200s and %.200s are the same: leave out one of them", bare, bare))
+		}
+		fields[bare] = op
 	}
 	return fields, errors.Join(problems...)
 }

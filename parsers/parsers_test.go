@@ -159,6 +159,18 @@ func TestNew_Failure(t *testing.T) {
 	f("json", tenant("event.duration:min"), "the units are ns, us, ms and s")
 	f("json", tenant("service.name:s"), "is not a length of time")
 	f("json", tenant("event.original"), "cannot be another value")
+	named := func(names ...string) Options {
+		o := Options{Fields: map[string]string{}}
+		for _, name := range names {
+			o.Fields[name] = "service.name"
+		}
+		return o
+	}
+	f("json", named(""), `fields: "" is no name of anything in a log`)
+	f("json", named("$"), `fields: "$" is no name of anything in a log`)
+	f("json", named("a", " "), `fields: " " is no name of anything in a log`)
+	f("$msec $a", named("$a", "a"), "fields: $a and a are the same: leave out one of them")
+	f("json", Options{Fields: map[string]string{"b": "x", "a": "y"}}, "fields: a: there is no field \"y\"\nfields: b: there is no field \"x\"")
 	f("auto", tenant("service.name"), "fields need a format")
 	f("nginx", tenant("service.name"), "the format has no variable $tenant")
 	f("$time_local $tenan", tenant("service.name"), "the format has no variable $tenant")

@@ -267,12 +267,17 @@ func (p *process) addSink(set *pipeline.Settings, c *config.Config, s *config.Si
 func newGraphite(s *config.Sink, log *slog.Logger) (*graphite.Sink, error) {
 	return graphite.New(graphite.Settings{
 		Name: s.Name, Address: s.Address, Protocol: graphite.Protocol(s.Protocol), Prefix: s.Prefix, Tags: s.Tags, WriteTimeout: s.Timeout, Log: log,
-		TLS: oneway.TLS{CAFile: s.TLS.CA, CertFile: s.TLS.Cert, KeyFile: s.TLS.Key, ServerName: s.TLS.ServerName},
+		TLS: oneway.TLS{
+			CAFile: s.TLS.CA, CertFile: s.TLS.Cert, KeyFile: s.TLS.Key, ServerName: s.TLS.ServerName, SkipVerify: s.TLS.InsecureSkipVerify,
+		},
 	})
 }
 
 func newStatsD(s *config.Sink, log *slog.Logger) (*statsd.Sink, error) {
-	return statsd.New(statsd.Settings{Name: s.Name, Address: s.Address, Prefix: s.Prefix, MaxPacket: s.MaxPacket, Gauges: true, Log: log})
+	return statsd.New(statsd.Settings{
+		Name: s.Name, Address: s.Address, Prefix: s.Prefix, Dialect: statsd.Dialect(s.Dialect), MaxPacket: s.MaxPacket, Gauges: true,
+		WriteTimeout: s.Timeout, Log: log,
+	})
 }
 
 func elasticsearchConfig(s *config.Sink) elasticsearch.Config {
@@ -280,8 +285,10 @@ func elasticsearchConfig(s *config.Sink) elasticsearch.Config {
 	e.URLs, e.DataStream, e.Index = s.URLs, s.DataStream, s.Index
 	e.Username, e.Password, e.APIKey = s.Username, s.Password.Reveal(), s.APIKey.Reveal()
 	e.CAFile, e.CertFile, e.KeyFile, e.ServerName = s.TLS.CA, s.TLS.Cert, s.TLS.Key, s.TLS.ServerName
-	e.Gzip, e.Setup, e.Retention, e.RequestTimeout = s.Gzip, s.Setup, s.Retention, s.Timeout
-	e.RequestBytes, e.FlushInterval, e.Concurrency = int(s.RequestBytes), s.FlushInterval, s.Concurrency
+	e.SkipVerify = s.TLS.InsecureSkipVerify
+	e.Gzip, e.RequestTimeout = s.Gzip, s.Timeout
+	e.Setup, e.Lifecycle, e.Retention, e.Shards, e.Replicas = s.Setup, s.Lifecycle, s.Retention, s.Shards, s.Replicas
+	e.RequestBytes, e.FlushInterval, e.Concurrency, e.MaxInFlight = int(s.RequestBytes), s.FlushInterval, s.Concurrency, int(s.MaxInFlight)
 	switch s.Original {
 	case "always":
 		e.Original = ecs.OriginalAlways
