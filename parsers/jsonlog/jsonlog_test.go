@@ -196,6 +196,22 @@ func TestValues(t *testing.T) {
 	none("aws_apigw_json", `{"requestTimeEpoch":1700000000000,"routeKey":"ANY /a/{id}"}`, "http.request.method")
 	f("aws_apigw_json", `{"routeKey":"ANY /a","httpMethod":"PUT","requestTimeEpoch":1700000000000}`, "http.request.method", `"PUT"`)
 
+	// Units that other keys tell, and zeros that are none.
+	appgw := func(instance, taken string) string {
+		return `{"time":1700000000,"properties":{"timeTaken":` + taken + `,"instanceId":"` + instance + `"}}`
+	}
+	f("azure_appgw", appgw("ApplicationGatewayRole_IN_0", "205"), "event.duration", "205000000")
+	f("azure_appgw", appgw("ApplicationGatewayRole_IN_0", "0.205"), "event.duration", "205000000")
+	f("azure_appgw", appgw("appgw_1", "2"), "event.duration", "2000000000")
+	tyk := func(status, total string) string {
+		return `{"timestamp":1700000000,"response_code":` + status + `,"request_time":` + total + `,"latency":{"upstream":0}}`
+	}
+	f("tyk_pump", tyk("200", "1"), "gateway.upstream.duration", "0")
+	f("tyk_pump", tyk("200", "0"), "event.duration", "0")
+	f("tyk_pump", tyk("429", "1"), "event.duration", "1000000")
+	none("tyk_pump", tyk("429", "1"), "gateway.upstream.duration")
+	none("tyk_pump", tyk("401", "0"), "event.duration")
+
 	// Attributes.
 	attributes := func(list string) string { return `{"timeUnixNano":"1700000000000000000","attributes":[` + list + `]}` }
 	f("otel", attributes(`{"value":{"intValue":"200"},"key":"http.status_code"}`), "http.response.status_code", "200")
@@ -228,6 +244,7 @@ func TestFailures(t *testing.T) {
 	f("envoy_json", `{"ts":1700000000,"method":"GE`, record.Truncated, 30)
 	f("envoy_json", `{"ts":1700000000} {}`, record.BadJSON, 19)
 	f("envoy_json", `[1]`, record.BadJSON, 2)
+	f("envoy_json", `[{"ts":"x"}]`, record.BadTime, 8)
 	f("envoy_json", ` [{"ts":1700000000} , {"ts":1700000000}]`, record.Unexpected, 21)
 	f("envoy_json", `{"a":`+strings.Repeat("[", 70), record.TooDeep, 69)
 	f("aws_apigw_json", strings.Repeat(`{"a":`, 70), record.TooDeep, 321)
@@ -258,7 +275,7 @@ func TestDetect(t *testing.T) {
 	}
 	for _, line := range []string{
 		``, `{}`, `[]`, `x`, `{"level":"info","msg":"x","time":"2025-01-01T00:00:00Z"}`, `{"ts":1,"method":"GET","path":"/","status_code":200}`,
-		`{"a":{"StartUTC":1,"httpRequest":{"requestUrl":1}},"b":"\"tyk-analytics-record\""}`,
+		`{"records":[{},{"category":"GatewayLogs"}]}`, `{"a":{"StartUTC":1,"httpRequest":{"requestUrl":1}},"b":"\"tyk-analytics-record\""}`,
 	} {
 		if i := d.Detect([]byte(line)); i >= 0 {
 			t.Errorf("%s is taken for %s", line, names[i])
