@@ -238,7 +238,7 @@ func (l *loader) sink(key string, s *Sink) {
 		if u, err := url.Parse(s.Render); s.Render != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 			l.at(key+".render_url", "is no URL like http://127.0.0.1:8080")
 		}
-		l.tls(key+".tls", &s.TLS, strings.HasPrefix(s.Address, "tls://"), "the address is not tls://")
+		l.clientTLS(key+".tls", &s.TLS, strings.HasPrefix(s.Address, "tls://"), "the address is not tls://")
 		if s.SpoolSize != 0 && (s.SpoolSize < 1<<20 || s.SpoolSize > 1<<40) {
 			l.at(key+".spool_size", "%s is out of range: 1MiB to 1TiB, or 0 for no spool", s.SpoolSize)
 		}
@@ -326,7 +326,7 @@ func (l *loader) elasticsearch(key string, s *Sink) {
 	}
 	l.newIndices(key, s)
 	isTLS := slices.ContainsFunc(s.URLs, func(u string) bool { return strings.HasPrefix(u, "https://") })
-	l.tls(key+".tls", &s.TLS, isTLS, "no URL begins with https://")
+	l.clientTLS(key+".tls", &s.TLS, isTLS, "no URL begins with https://")
 }
 
 // newIndices checks what the template says of indices that are made from now on.
@@ -355,8 +355,9 @@ func (l *loader) given(key string) bool {
 	return l.nodes[key] != nil || l.inEnvironment(strings.Split(key, "."))
 }
 
-// tls checks the keys below tls:. When the connection is not encrypted there should be none of them, and why says so.
-func (l *loader) tls(key string, t *TLS, encrypted bool, why string) {
+// clientTLS checks the keys below a sink's tls:. When the connection is not encrypted there should be none of them, and why says
+// so.
+func (l *loader) clientTLS(key string, t *TLS, encrypted bool, why string) {
 	if *t != (TLS{}) && !encrypted {
 		l.at(key, "is not used: %s", why)
 	}
@@ -366,6 +367,11 @@ func (l *loader) tls(key string, t *TLS, encrypted bool, why string) {
 		}
 		l.warn(key+".insecure_skip_verify", "whoever is between here and the server can read and change what is sent")
 	}
+	l.tls(key, t)
+}
+
+// tls checks what client and server have in common.
+func (l *loader) tls(key string, t *TLS) {
 	if (t.Cert == "") != (t.Key == "") {
 		l.at(key, "cert and key belong together: one of them is missing")
 	}

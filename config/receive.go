@@ -60,6 +60,8 @@ func (l *loader) receiver(key string, s *Source, example, secure string, schemes
 		l.at(key+".tls", "is for addresses with %s://, of which there are none", secure)
 	case s.TLS.ServerName != "":
 		l.at(key+".tls.server_name", "is for clients: a server's name is in its certificate")
+	case s.TLS.InsecureSkipVerify:
+		l.at(key+".tls.insecure_skip_verify", "is for clients: whoever may connect is said by ca")
 	default:
 		l.tls(key+".tls", &s.TLS)
 	}
