@@ -489,3 +489,96 @@ func shiftCompressed(path string, keep int) {
 		}
 	}
 }
+
+// TestGrowsAfterReadOnce: a log that was read once goes on: in place, and under the name it was rotated to since.
+func TestGrowsAfterReadOnce(t *testing.T) {
+	for _, rotated := range []bool{false, true} {
+		for _, live := range []bool{false, true} {
+			folder := t.TempDir()
+			var log logBuffer
+			s := settings(folder, &log, "access.log")
+			path := filepath.Join(folder, "access.log")
+			r := newRows(t)
+			write(t, path, numbered(0, 100))
+			s.Once = true
+			begin(t, s, nil, r).stop()
+			end := 100
+			for round := range 3 {
+				saved := r.cursors()
+				appendTo(t, path, numbered(end, end+10))
+				end += 10
+				if rotated {
+					for n := round; n > 0; n-- {
+						rename(t, fmt.Sprint(path, ".", n), fmt.Sprint(path, ".", n+1))
+					}
+					rename(t, path, path+".1")
+					if round == 2 {
+						compress(t, path+".1", ".gz")
+					}
+					write(t, path, numbered(end, end+10))
+					end += 10
+				}
+				r.again(saved)
+				s.Once = !live
+				k := begin(t, s, saved, r)
+				if live {
+					await(t, "all", func() bool { return r.count("") >= end })
+				}
+				k.stop()
+				expectNumbered(t, r.lines(""), end)
+			}
+			if log.String() != "" {
+				t.Errorf("logged:\n%s", log.String())
+			}
+		}
+	}
+}
+
+// TestShorterCopy: what is to be read again was copied and cut since, and the copy lacks the last lines that had been read: all
+// others are read again, and what follows keeps its offsets.
+func TestShorterCopy(t *testing.T) {
+	for _, ending := range []string{"", ".gz", ".zst"} {
+		folder := t.TempDir()
+		var log logBuffer
+		s := settings(folder, &log, "access.log")
+		path := filepath.Join(folder, "access.log")
+		r := newRows(t)
+		write(t, path, numbered(0, 1000))
+		k := begin(t, s, nil, r)
+		await(t, "the beginning", func() bool { return r.count("") == 1000 })
+		write(t, path+".1", numbered(0, 900))
+		if err := os.Truncate(path, 0); err != nil {
+			t.Fatal(err)
+		}
+		appendTo(t, path, numbered(1000, 1100))
+		await(t, "what follows", func() bool { return r.count("") == 1100 })
+		k.stop()
+		if ending != "" {
+			compress(t, path+".1", ending)
+		}
+		before := r.row("")
+		saved := r.cursors()
+		saved[0].Replay = before.offsets[100]
+
+		again := newRows(t)
+		k = begin(t, s, saved, again)
+		await(t, "all", func() bool { return again.count("") >= 900 })
+		k.stop()
+		got := again.row("")
+		want := append(before.lines[100:900:900], before.lines[1000:]...)
+		if len(got.lines) != len(want) || got.gone != 1 {
+			t.Fatalf("%q: %d lines, %d lost stretches, want %d and one\n%s", ending, len(got.lines), got.gone, len(want), log.String())
+		}
+		for i, line := range want {
+			if at := before.offsets[100+i]; i < 800 && (got.lines[i] != line || got.offsets[i] != at) {
+				t.Fatalf("%q: line %d is %q at %d, want %q at %d", ending, i, got.lines[i], got.offsets[i], line, at)
+			}
+			if at := before.offsets[min(1099, 200+i)]; i >= 800 && (got.lines[i] != line || got.offsets[i] != at) {
+				t.Fatalf("%q: line %d is %q at %d, want %q at %d", ending, i, got.lines[i], got.offsets[i], line, at)
+			}
+		}
+		if st := k.source.Stats().Partitions[0]; st.Lost != 1 || log.count("lacks its end") != 1 {
+			t.Errorf("%q: stats %+v, log:\n%s", ending, st, log.String())
+		}
+	}
+}

@@ -41,6 +41,18 @@ func (s *Source) lineBefore(e *entry) int64 {
 	}
 	defer c.close()
 	buf := make([]byte, 64<<10)
+	if e.codec != plain { // which can be read in order only
+		end := int64(0)
+		for at := int64(0); ; {
+			n, err := c.readAt(buf, at)
+			if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
+				end = at + int64(i) + 1
+			}
+			if at += int64(n); err != nil {
+				return end
+			}
+		}
+	}
 	for end := size; end > 0; {
 		from := max(0, end-int64(len(buf)))
 		n, err := c.readAt(buf[:end-from], from)
@@ -92,7 +104,7 @@ func (s *Source) resume(p *partition, c *cursor.Partition, files []entry) {
 	}
 	p.next = start
 	for i := first; i < len(segments); i++ {
-		s.resumeSegment(p, &segments[i], c, files, start)
+		s.resumeSegment(p, &segments[i], i == len(segments)-1, c, files, start)
 	}
 	// What is lost at the beginning is not covered by a batch: reading begins after it.
 	for len(p.chain) > 0 && p.chain[0].lost && p.chain[0].known {
@@ -110,8 +122,8 @@ func (s *Source) resume(p *partition, c *cursor.Partition, files []entry) {
 	p.extend(files)
 }
 
-// resumeSegment finds the file of the segment g and appends it to the chain.
-func (s *Source) resumeSegment(p *partition, g *segment, c *cursor.Partition, files []entry, start int64) {
+// resumeSegment finds the file of the segment g, the last one or not, and appends it to the chain.
+func (s *Source) resumeSegment(p *partition, g *segment, last bool, c *cursor.Partition, files []entry, start int64) {
 	f := &file{
 		entry: entry{path: g.Path, plain: g.Path, codec: g.Codec, live: p.pub.Name, info: info{fileID: g.fileID, mtime: g.Mtime}},
 		found: s.set.Now(), base: g.Base, from: g.From, sent: true, end: -1, saved: g, pos: max(start, g.Base+g.From) - g.Base,
@@ -129,6 +141,11 @@ func (s *Source) resumeSegment(p *partition, g *segment, c *cursor.Partition, fi
 	i := s.find(g, files)
 	if i >= 0 {
 		f.entry = files[i]
+	}
+	if i >= 0 && last && f.known && g.Codec == plain {
+		// A run that reads once takes what is there for the end: since then the file may have grown, whatever it is called now.
+		f.known, f.readTo, f.end = false, f.end, -1
+		p.done = p.done[:len(p.done)-1]
 	}
 	if i >= 0 || s.moved && p.judge(func(files []entry) bool {
 		i := s.find(g, files)
@@ -149,7 +166,44 @@ func (s *Source) resumeSegment(p *partition, g *segment, c *cursor.Partition, fi
 		p.resumeShorter(f, files[i])
 		return
 	}
+	if i := s.findShorterCopy(g, files); i >= 0 {
+		p.resumeCopy(f, files[i])
+		return
+	}
 	p.giveUp(f, "a log file that was being read is not to be found; what had not been read of it is lost")
+}
+
+// findShorterCopy returns which of files has the beginning of the segment g, the longest of several: a copy made before the file was
+// cut (copytruncate), which lacks what was written between the two and read in time. -1: none has.
+func (s *Source) findShorterCopy(g *segment, files []entry) int {
+	found, longest := -1, int64(0)
+	if g.Head.N < headSize {
+		return found // many files may begin like this
+	}
+	for i := range files {
+		if e := &files[i]; !e.isLive() && s.ownerOf(e, nil) == nil && s.holds(e, g.Head, g.Head) {
+			if end := s.lineBefore(e); end > longest && end < g.Tail.At {
+				found, longest = i, end
+			}
+		}
+	}
+	return found
+}
+
+// resumeCopy goes on with f, the chain's last, in its copy e, which lacks its end: what is there is replayed, the rest is passed
+// over.
+func (p *partition) resumeCopy(f *file, e entry) {
+	if cut := p.src.lineBefore(&e); f.pos < cut {
+		p.src.claim(&e, p)
+		p.chain[len(p.chain)-1] = &file{
+			entry: e, found: f.found, base: f.base, from: f.from, sent: true, known: true, pos: f.pos, end: cut,
+			saved: &segment{Head: f.saved.Head, Tail: f.saved.Head},
+		}
+		p.openAhead(len(p.chain) - 1)
+		p.chain = append(p.chain, f)
+		f.pos = cut
+	}
+	p.giveUp(f, "the copy of a log file lacks its end, which was written between copy and cut; it cannot be read again")
 }
 
 // findShorter returns which of files is the segment g, but shorter than what had been read of it: a crash of the machine took

@@ -10,6 +10,12 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 )
 
+// What bounds decompression when nothing is set.
+const (
+	defaultDecompressed = 256 << 30
+	defaultRatio        = 1000
+)
+
 // Start says where reading begins in the files that are there when a source runs for the first time. The zero Start is the
 // beginning.
 type Start struct {
@@ -50,10 +56,10 @@ func (s *Settings) check() error {
 		s.PollInterval = 250 * time.Millisecond
 	}
 	if s.MaxDecompressed == 0 {
-		s.MaxDecompressed = 256 << 30
+		s.MaxDecompressed = defaultDecompressed
 	}
 	if s.MaxRatio == 0 {
-		s.MaxRatio = 1000
+		s.MaxRatio = defaultRatio
 	}
 	switch {
 	case s.Pool == nil || s.Now == nil || s.Log == nil:
