@@ -50,7 +50,7 @@ func agree(k kind, want, got float64) bool {
 	case percentile:
 		return math.Abs(got-want) <= 0.011*want
 	case distinct:
-		return math.Abs(got-want) <= max(1, 0.04*want) // five standard errors of 2^14 registers
+		return math.Abs(got-want) <= max(1, 0.08*want) // five standard errors of 2^12 registers
 	}
 	return got == want
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
-	"github.com/gatemeter/gatemeter/internal/servers"
 	strictgraphite "github.com/gatemeter/gatemeter/internal/strict/graphite"
 )
 
@@ -104,63 +103,6 @@ func TestFaultDistinct(t *testing.T) {
 		t.Errorf("%d MiB resident, want at most %d", got, most)
 	} else {
 		t.Logf("%d MiB resident", got)
-	}
-}
-
-// TestFaultElasticsearchDown: Elasticsearch is away for a while under a steady load. Metrics keep their pace, memory stays where
-// it was, and afterwards every record is indexed.
-func TestFaultElasticsearchDown(t *testing.T) {
-	w := newWorld(t, 0)
-	w.addGraphite(strictgraphite.Options{})
-	w.addElasticsearch()
-	w.search.KeepSources(0)
-	w.start()
-	rate, away := size(1000, 20_000), time.Duration(size(5, 120))*time.Second
-	gen := servers.Start(t, servers.Command{
-		Name: "gatemeter gen", Output: filepath.Join(w.dir, "gen.log"),
-		Args: []string{binary, "gen", "--format", "nginx_timed", "--follow", "--rate", strconv.Itoa(rate), "--malformed", "0", "-o", w.log.path},
-	})
-	w.reaches(1, "gatemeter_index_settled_documents_total")
-	w.reaches(1, "gatemeter_sink_newest_window_timestamp_seconds", `sink="graphite"`)
-	w.search.Leave()
-	oldest := time.Duration(0)
-	end := time.Now().Add(away)
-	servers.Within(2*away, func() bool {
-		newest := int64(w.metric(t, "gatemeter_sink_newest_window_timestamp_seconds", `sink="graphite"`))
-		oldest = max(oldest, time.Since(time.Unix(newest, 0)))
-		return time.Now().After(end)
-	})
-	w.ready("sink/elasticsearch")
-	if err := w.search.Return(); err != nil {
-		t.Fatal(err)
-	}
-	gen.Stop()
-	lines := countLines(t, w.log.path)
-	if !servers.Within(3*within, func() bool { return w.search.Count() == lines }) {
-		t.Errorf("%d documents of %d lines", w.search.Count(), lines)
-	}
-	counted := 0
-	servers.Within(within, func() bool {
-		counted = 0
-		for _, n := range w.points()["all.requests.count"] {
-			counted += int(n)
-		}
-		return counted == lines
-	})
-	o := outcome{fault: fmt.Sprintf("Elasticsearch down for %v under %d lines/s", away, rate), trials: 1, lines: lines}
-	o.lost = max(0, lines-counted, lines-w.search.Count())
-	o.doubled = max(0, counted-lines)
-	note(t, o)
-	if o.lost != 0 || o.doubled != 0 {
-		t.Errorf("%d lost, %d doubled", o.lost, o.doubled)
-	}
-	// The window and lateness, three seconds; five more are allowed, and in small a machine that is busy with other tests.
-	if most := time.Duration(size(20, 8)) * time.Second; oldest > most {
-		t.Errorf("Graphite's newest window was %v old", oldest)
-	}
-	t.Logf("Graphite's newest window was at most %v old; %d MiB resident", oldest, w.memory())
-	if got := w.memory(); got > 128 {
-		t.Errorf("%d MiB resident", got)
 	}
 }
 

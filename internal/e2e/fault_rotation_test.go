@@ -179,6 +179,55 @@ func marker(text []byte) int {
 	return n
 }
 
+// TestFaultRotatedWhileBehind: the log is rotated while Elasticsearch is away for so long that what it misses has to be read
+// again, from files that have other names by then.
+func TestFaultRotatedWhileBehind(t *testing.T) {
+	for _, mode := range []string{"rename", "copytruncate"} {
+		t.Run(mode, func(t *testing.T) {
+			w := newWorld(t, size(50_000, 500_000))
+			w.addGraphite(strictgraphite.Options{})
+			w.addElasticsearch()
+			w.search.KeepSources(0)
+			p := w.newWriter()
+			if err := p.write(bytes.Join(w.log.lines[:1000], nil)); err != nil {
+				t.Fatal(err)
+			}
+			w.start()
+			w.await(func() error {
+				if got := w.search.Count(); got != 1000 {
+					return fmt.Errorf("%d documents", got)
+				}
+				return nil
+			})
+			w.search.Leave()
+			poured := p.pour(w.log.lines[1000:], 20_000)
+			tick := time.NewTicker(300 * time.Millisecond)
+			defer tick.Stop()
+			rotations := 0
+			for done := false; !done; {
+				select {
+				case err := <-poured:
+					if err != nil {
+						t.Fatal(err)
+					}
+					done = true
+				case <-tick.C:
+					if mode == "rename" {
+						p.rename(1000)
+					} else {
+						p.copyTruncate(1000, true)
+					}
+					rotations++
+				}
+			}
+			if err := w.search.Return(); err != nil {
+				t.Fatal(err)
+			}
+			w.provenIDs("rotated by "+mode+" while Elasticsearch is away", rotations)
+		})
+	}
+}
+
 // TestFaultRotatedWhileDown: gatemeter is stopped, or killed, during three rotations, of which the oldest is compressed.
 func TestFaultRotatedWhileDown(t *testing.T) {
 	w := newWorld(t, size(6000, 60_000))

@@ -72,6 +72,27 @@ func (w *world) proven(fault string, trials int) {
 	note(w.t, o)
 }
 
+// provenIDs is proven for an Elasticsearch that keeps no documents, only their ids.
+func (w *world) provenIDs(fault string, trials int) {
+	w.t.Helper()
+	search := w.search
+	w.wanted = ask(w.t, w.job)
+	w.search = nil
+	if !servers.Within(within, func() bool { return w.compare() == nil }) {
+		w.t.Error(w.compare())
+	}
+	w.search = search
+	o := outcome{fault: fault, trials: trials, lines: w.wanted.totals["read"]}
+	servers.Within(2*within, func() bool {
+		o.lost, o.doubled = w.difference()
+		return o.lost == 0 && o.doubled == 0
+	})
+	note(w.t, o)
+	if o.lost != 0 || o.doubled != 0 {
+		w.t.Errorf("%d lost, %d doubled", o.lost, o.doubled)
+	}
+}
+
 // difference returns how many lines the server has too few that has fewest, and too many that has most.
 func (w *world) difference() (lost, doubled int) {
 	if w.graphite != nil {

@@ -22,7 +22,6 @@ func TestElasticsearchGone(t *testing.T) {
 	w.search.Leave()
 	w.log.part(1, 4)
 	w.start()
-	w.said(0)
 	w.await(func() error {
 		if len(w.messages(t)) == 0 {
 			return fmt.Errorf("nothing said")
