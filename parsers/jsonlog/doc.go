@@ -7,6 +7,9 @@
 // whose key has a value fills it, in whatever order the keys come. What rows cannot say, that a time is the difference of two
 // others for example, is left to the schema's finish.
 //
+// A schema (schema.go) is compiled into a tree of keys (tree.go), which the parser walks along with the line (parser.go); what it
+// finds is read by value.go and special.go. detect.go has a tree of its own, of the keys that tell formats apart.
+//
 // The rules for all: a value that is missing, null, empty, `-` or, for a number, negative is absent. A value that is not what
 // its key says is left aside, unless it is the line's only time or a number out of range. Of an object's keys that repeat the
 // first counts. Text is never longer than the line.
