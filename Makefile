@@ -58,6 +58,15 @@ fault: ## each fault of files, process and servers at large; half an hour; write
 	GATEMETER_E2E_FAULTS=large GATEMETER_E2E_OUTCOMES=$(CURDIR)/bench/results/faults.md \
 	  $(GO) test -count=1 -v -timeout 90m -run '^TestFault|^TestKilledAt|^TestAnswersLost|^TestRecordsAgain' ./internal/e2e
 
+SOAK ?= 1h
+SOAK_RATE ?= 3000
+
+.PHONY: soak
+soak: ## hours of traffic, rotations, outages and reloads; SOAK=8h SOAK_RATE=20000; writes bench/results/soak.md
+	@mkdir -p bench/results
+	GATEMETER_SOAK=$(SOAK) GATEMETER_SOAK_RATE=$(SOAK_RATE) GATEMETER_SOAK_RESULT=$(CURDIR)/bench/results/soak.md \
+	  $(GO) test -count=1 -v -timeout 48h -run '^TestSoak$$' ./internal/e2e
+
 # What `make bench` times; PEERS=FOLDER has the binaries vector, fluent-bit, prometheus-nginxlog-exporter.
 BENCH_SIZE ?= 1GB
 BENCH_PEER_SIZE ?= 200MB

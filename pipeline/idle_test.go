@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 	"github.com/gatemeter/gatemeter/pipeline/point"
 	"github.com/gatemeter/gatemeter/pipeline/record"
+	"github.com/gatemeter/gatemeter/pipeline/route"
 )
 
 // scriptSource sends what a test tells it to.
@@ -198,4 +200,26 @@ func TestFutureRecords(t *testing.T) {
 			t.Errorf("reasons: %v, want one future, none late", r)
 		}
 	})
+}
+
+// TestStoppedWhileOpening: told to stop before its sources are open, a pipeline ends well.
+func TestStoppedWhileOpening(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p, err := New(Settings{
+		Sources: []SourceSettings{{Name: "test", Source: &stoppedSource{}, NewParser: func() Parser { return testParser{} }}},
+		Metrics: testMetrics(10), Routes: &route.Templater{}, Now: time.Now, Rand: func() float64 { return 0 }, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Run(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+type stoppedSource struct{ scriptSource }
+
+func (*stoppedSource) Open(ctx context.Context, _ []cursor.Partition) ([]Opened, error) {
+	return nil, ctx.Err()
 }

@@ -88,7 +88,7 @@ func TestPaneSpool(t *testing.T) {
 					w.left = 1 + r.IntN(200)
 				}
 				done := make(chan bool)
-				run, up, stop := testRun{seed: r.Uint64(), workers: 1 + r.IntN(3), maxSeries: 1000, linger: true, change: change}, r.IntN(3) == 0, time.Duration(r.IntN(900))*time.Second
+				run, up, stop := testRun{seed: r.Uint64(), workers: 1 + r.IntN(3), maxSeries: 1000, linger: true, change: change}, r.IntN(3) == 0, time.Duration(1+r.IntN(900))*time.Second
 				go func() { done <- w.run(t, logs, run) }()
 				select {
 				case <-done:

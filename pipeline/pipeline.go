@@ -109,6 +109,16 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	defer giveUp()
 	p.drain = drain
 	if err := p.open(ctx); err != nil {
+		giveUp() // nobody waits for sinks that were given nothing
+		for i := range p.set.RecordSinks {
+			_ = p.set.RecordSinks[i].Sink.Close(drain)
+		}
+		for _, l := range p.lanes {
+			_ = l.sink.Close()
+		}
+		if ctx.Err() != nil {
+			return nil // told to stop before it began
+		}
 		return err
 	}
 

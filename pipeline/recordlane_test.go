@@ -94,7 +94,7 @@ func TestCrashesWhileBehind(t *testing.T) {
 				run, patience := testRun{seed: r.Uint64(), workers: 1 + r.IntN(4), maxSeries: 1000, linger: true, change: func(s *Settings) {
 					again(s, logs, seed)
 					s.RecordSinks[0].Sink.(*recordSink).refuses = 2
-				}}, time.Duration(r.IntN(600))*time.Second
+				}}, time.Duration(1+r.IntN(600))*time.Second
 				go func() { done <- w.run(t, logs, run) }()
 				select {
 				case lived := <-done:

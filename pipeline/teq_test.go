@@ -282,7 +282,7 @@ func TestCrashesWhileLive(t *testing.T) {
 			for range 1 + r.IntN(5) {
 				w.left = 1 + r.IntN(400)
 				done := make(chan bool)
-				run, patience := testRun{seed: r.Uint64(), workers: 1 + r.IntN(4), maxSeries: 1000, linger: true}, time.Duration(r.IntN(900))*time.Second
+				run, patience := testRun{seed: r.Uint64(), workers: 1 + r.IntN(4), maxSeries: 1000, linger: true}, time.Duration(1+r.IntN(900))*time.Second
 				go func() { done <- w.run(t, logs, run) }()
 				select {
 				case lived := <-done:

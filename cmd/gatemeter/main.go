@@ -62,6 +62,6 @@ func newRootCommand() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newRunCommand(), newDemoCommand(), newCheckCommand(), newExplainCommand(), newFormatsCommand(), newGenCommand(),
-		newStateCommand(), newDeadLettersCommand(), newVersionCommand())
+		newVerifyCommand(), newStateCommand(), newDeadLettersCommand(), newVersionCommand())
 	return root
 }

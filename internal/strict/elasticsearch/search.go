@@ -14,9 +14,7 @@ const maxResult = 10_000
 
 // query is the queries that are known here: ids, and term and range filters of numbers and strings.
 type query struct {
-	IDs *struct {
-		Values []string `json:"values"`
-	} `json:"ids"`
+	IDs  *ids `json:"ids"`
 	Bool *struct {
 		Filter []query `json:"filter"`
 	} `json:"bool"`
@@ -26,21 +24,40 @@ type query struct {
 	} `json:"range"`
 }
 
+// ids is a query for some documents.
+type ids struct {
+	Values []string `json:"values"`
+	known  map[string]bool
+}
+
+func (q *ids) has(id string) bool {
+	if q.known == nil {
+		q.known = map[string]bool{}
+		for _, v := range q.Values {
+			q.known[v] = true
+		}
+	}
+	return q.known[id]
+}
+
 // matches reports whether the query finds a document.
 func (q *query) matches(id string, source []byte) (bool, error) {
-	var doc any
-	if err := json.Unmarshal(source, &doc); err != nil {
-		return false, fmt.Errorf("a stored document: %w", err)
-	}
-	if q.IDs != nil && !slices.Contains(q.IDs.Values, id) {
-		return false, nil
-	}
 	if q.Bool != nil {
 		for i := range q.Bool.Filter {
 			if ok, err := q.Bool.Filter[i].matches(id, source); !ok {
 				return false, err
 			}
 		}
+	}
+	if q.IDs != nil && !q.IDs.has(id) {
+		return false, nil
+	}
+	if q.Term == nil && q.Range == nil {
+		return true, nil
+	}
+	var doc any
+	if err := json.Unmarshal(source, &doc); err != nil {
+		return false, fmt.Errorf("a stored document: %w", err)
 	}
 	for name, want := range q.Term {
 		got, err := json.Marshal(field(doc, name))

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatemeter/gatemeter/internal/strict/elasticsearch"
+	"github.com/gatemeter/gatemeter/internal/strict/graphite"
+	"github.com/gatemeter/gatemeter/internal/verify"
+)
+
+// verified is a gatemeter that has read logs once, and what it has sent them to.
+type verified struct {
+	t        *testing.T
+	dir      string
+	config   string
+	graphite *graphite.Server
+	search   *elasticsearch.Server
+}
+
+// newVerified generates logs, the first of the names and formats the oldest, and reads them once.
+func newVerified(t *testing.T, metrics, sources, graphiteKeys string, logs ...[]string) *verified {
+	t.Helper()
+	v := &verified{t: t, dir: t.TempDir()}
+	for i, l := range logs {
+		args := append([]string{"gen", "-o", v.path(l[0]), "--seed", fmt.Sprint(i + 1)}, l[1:]...)
+		if _, err := output(t, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if v.graphite, err = graphite.New(graphite.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.graphite.Close)
+	web := httptest.NewServer(v.graphite.Render(10))
+	t.Cleanup(web.Close)
+	if v.search, err = elasticsearch.New(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.search.Close)
+	v.config = v.path("gatemeter.yaml")
+	text := fmt.Sprintf(`data_dir: %q
+listen: ""
+shard: web.1
+log: {level: error}
+metrics: %s
+sources: %s
+sinks:
+  g: {type: graphite, address: "tcp://%s", render_url: %q, %s}
+  e: {type: elasticsearch, urls: [%q], index: "access-%%Y.%%m.%%d", setup: false}
+`, v.path("data"), metrics, strings.ReplaceAll(sources, "DIR", v.dir), v.graphite.Address, web.URL, graphiteKeys, v.search.URL)
+	if err := os.WriteFile(v.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v.once()
+	return v
+}
+
+func (v *verified) path(name string) string { return filepath.Join(v.dir, name) }
+
+// once reads what is there.
+func (v *verified) once() {
+	v.t.Helper()
+	if _, err := output(v.t, "run", "-c", v.config, "--once"); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// verify wants so many differences, with all of parts in the text of one of them.
+func (v *verified) verify(differences int, parts ...string) *verify.Report {
+	v.t.Helper()
+	out, err := output(v.t, "verify", "-c", v.config, "--json", "--wait", "0s")
+	var r verify.Report
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		v.t.Fatalf("%v: %s", err, out)
+	}
+	code := 0
+	if differences > 0 {
+		code = 1
+	}
+	var said []string
+	fits := len(parts) == 0
+	for i := range r.Differences {
+		text := r.Differences[i].String()
+		said = append(said, text)
+		one := true
+		for _, p := range parts {
+			one = one && strings.Contains(text, p)
+		}
+		fits = fits || one
+	}
+	if exitCode(err) != code || r.Total != differences || r.Agrees != (differences == 0) || !fits {
+		v.t.Errorf("%d differences and code %d, want %d with %q:\n%.3000s\nnotes: %q", r.Total, exitCode(err), differences, parts, strings.Join(said, "\n"), r.Notes)
+	}
+	return &r
+}
+
+const (
+	someMetrics = `{window: 10s, lateness: 5s, amend: 30s, percentiles: [50, 99, 99.9], status_codes: true, max_series: 8,
+  rollups: {route: [service, route, method], service: [service], all: [], class: [status_class], who: [consumer, cache]}}`
+	someSources = `
+  edge: {type: file, paths: ["DIR/access.log*"], format: combined}
+  kong: {type: file, paths: ["DIR/kong.log"], format: kong, service: fallback}
+filters:
+  - {when: {http.request.method: {one_of: [DELETE]}}, drop: [metrics, records]}
+  - {when: {http.response.status_code: {one_of: [404]}}, drop: [records]}
+redact: {addresses: truncate}`
+)
+
+// someLogs have lines out of order, too late, malformed, and folded series.
+func someLogs(t *testing.T) *verified {
+	t.Helper()
+	begin := time.Now().Add(-24 * time.Hour).UTC().Format(time.RFC3339)
+	next := time.Now().Add(-24*time.Hour + 80*time.Second).UTC().Format(time.RFC3339)
+	more := []string{"--rate", "10", "--disorder", "50s", "--malformed", "0.02"}
+	return newVerified(t, someMetrics, someSources, "prefix: a.b",
+		append([]string{"access.log.1", "--format", "nginx_combined", "-n", "800", "--start", begin}, more...),
+		append([]string{"access.log", "--format", "nginx_combined", "-n", "400", "--start", next}, more...),
+		append([]string{"kong.log", "--format", "kong", "-n", "1000", "--start", begin}, more...))
+}
+
+// TestVerifyAgrees: a run that nobody has meddled with agrees, with every kind of line and value.
+func TestVerifyAgrees(t *testing.T) {
+	v := someLogs(t)
+	r := v.verify(0)
+	if text, err := output(t, "verify", "-c", v.config); err != nil || !strings.HasSuffix(text, " documents\nall agree\n") {
+		t.Errorf("said %q, %v", text, err)
+	}
+	if r.Lines != 2200 || r.Documents < 2000 || r.Windows < 10 || r.Values < 5000 || r.Reasons["late"] < 50 || r.Reasons["filtered"] == 0 || len(r.Reasons) < 4 {
+		t.Errorf("%+v: the test no longer tests", r)
+	}
+	folded := false
+	for name := range v.graphite.Values() {
+		folded = folded || strings.Contains(name, "_other")
+	}
+	if !folded {
+		t.Error("no series was folded: the test no longer tests")
+	}
+}
+
+// TestVerifyFinds: one thing is changed at a time, and found.
+func TestVerifyFinds(t *testing.T) {
+	v := someLogs(t)
+	v.verify(0)
+
+	// A document that is deleted.
+	docs := v.search.Docs()
+	gone := docs[len(docs)/3]
+	v.search.Delete(gone.ID)
+	r := v.verify(1, "1 document of", gone.ID, "deleted from Elasticsearch: what is around it is there")
+	if d := r.Differences[0]; d.Window == nil || d.Series == "" || d.Source == "" || d.Lines != 1 {
+		t.Errorf("%+v", d)
+	}
+	// All of a log, and nothing of the others.
+	for _, other := range docs {
+		if strings.HasPrefix(other.ID, gone.ID[:24]) {
+			v.search.Delete(other.ID)
+		}
+	}
+	v.verify(1, "documents of", "Elasticsearch has none of this log up to here")
+}
+
+// TestVerifyFindsPoints: a point of each kind that was changed, added or taken away.
+func TestVerifyFindsPoints(t *testing.T) {
+	v := someLogs(t)
+	all := v.graphite.Values()
+	f := func(name string, change func(at int64, text string) string, want ...string) {
+		t.Helper()
+		name = "a.b.web_1." + name
+		for at, text := range all[name] {
+			v.graphite.Set(name, at, change(at, text))
+			v.verify(1, append(want, name, verify.Time(at).String())...)
+			v.graphite.Set(name, at, text)
+			return
+		}
+		t.Errorf("there is no %s", name)
+	}
+	add := func(d float64) func(int64, string) string {
+		return func(_ int64, text string) string {
+			var x float64
+			fmt.Sscan(text, &x)
+			return fmt.Sprint(x + d)
+		}
+	}
+	const changed = "the point was changed in Graphite"
+	f("all.requests.count", add(1), changed)
+	f("all.requests.count", add(-1), changed)
+	f("all.requests.2xx", add(1), changed)
+	f("all.clients.distinct", add(1), changed)
+	f("service.edge.requests.count", add(1), changed)
+	f("all.latency.p99", add(0.00001), changed)
+	f("all.latency.mean", add(0.0001), changed)
+	f("all.response_bytes.sum", add(1), changed)
+	f("class.2xx.requests.200", add(1), changed)
+	f("all.latency.max", func(int64, string) string { return "" }, "deleted in Graphite", "nothing, the log says")
+	other := "a.b.web_1.service.nobody.requests.count"
+	for at := range all["a.b.web_1.all.requests.count"] {
+		v.graphite.Set(other, at, "1")
+		v.verify(1, other, "1, the log says nothing")
+		v.graphite.Set(other, at, "")
+		for name := range all { // a window of which nothing is there
+			v.graphite.Set(name, at, "")
+		}
+		v.verify(1, verify.Time(at).String(), "a.b.web_1.*: nothing, the log says", "nothing of the window arrived")
+		break
+	}
+}
+
+// TestVerifyFindsLines: lines that somebody has appended, to the log and to a rotation that had been left.
+func TestVerifyFindsLines(t *testing.T) {
+	v := someLogs(t)
+	appendLine := func(name string) {
+		t.Helper()
+		b, err := os.ReadFile(v.path(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.SplitAfter(strings.TrimSuffix(string(b), "\n")+"\n", "\n")
+		if err := os.WriteFile(v.path(name), []byte(string(b)+lines[len(lines)/2]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, err := os.ReadFile(v.path("access.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	appendLine("access.log")
+	r := v.verify(1, "1 line of", "access.log", fmt.Sprintf("from offset %d", offsetAfter(t, v, before)), "appended after gatemeter had read the log")
+	if d := r.Differences[0]; d.Window == nil || d.Series == "" {
+		t.Errorf("%+v", d)
+	}
+	v.once() // the next run reads it: too late to count, and indexed
+	v.verify(0)
+
+	appendLine("access.log.1")
+	r = v.verify(1, "1 line of", "access.log.1 behind gatemeter's back")
+	if d := r.Differences[0]; d.Window == nil || d.Series == "" {
+		t.Errorf("%+v", d)
+	}
+}
+
+// offsetAfter is the offset after the live log, which had that content, and its rotation.
+func offsetAfter(t *testing.T, v *verified, content []byte) int {
+	t.Helper()
+	info, err := os.Stat(v.path("access.log.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(info.Size()) + len(content)
+}
