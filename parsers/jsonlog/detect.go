@@ -36,8 +36,14 @@ type signSet struct {
 type marks [4]uint64
 
 func (m *marks) set(bit uint) { m[bit/64] |= 1 << (bit % 64) }
-func (m *marks) has(all *marks) (y bool) {
-	return m[0]&all[0] == all[0] && m[1]&all[1] == all[1] && m[2]&all[2] == all[2] && m[3]&all[3] == all[3]
+
+func (m *marks) has(all *marks) bool {
+	for i := range m {
+		if m[i]&all[i] != all[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // NewSigns compiles the signs of all formats.
