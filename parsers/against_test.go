@@ -29,9 +29,9 @@ var references = map[string]string{
 	"aws_cloudfront": `^[^\t]*\t[^\t]*\t[^\t]*\t(?P<http_response_bytes>[^\t]*)\t(?P<source_ip>[^\t]*)\t(?P<http_request_method>[^\t]*)\t(?P<service_name>[^\t]*)\t(?P<url_path>[^\t]*)\t(?P<http_response_status_code>[^\t]*)\t` +
 		`(?P<http_request_referrer>[^\t]*)\t(?P<user_agent_original>[^\t]*)\t(?P<url_query>[^\t]*)(?:\t.*)?$`,
 	"squid":              `^ *[^ ]+ +[^ ]+ +(?P<source_ip>[^ ]+) +[^ ]+/(?P<http_response_status_code>[^ ]+) +(?P<http_response_bytes>[^ ]+) +(?P<http_request_method>[^ ]+) +(?P<url_original>[^ ]+) +(?P<user_name>[^ ]+) +[^ ]+(?: .*)?$`,
-	"krakend":            `^\[GIN\] .{21,25} \| *(?P<http_response_status_code>[^|]*?) *\|[^|]*\| *(?P<source_ip>.*?) *\|  *(?P<http_request_method>.*?) *"(?P<url_original>(?:[^"\\]|\\.)*)"$`,
-	"aws_apigw_rest_csv": `^(?P<source_ip>.*?),.*?,(?P<user_name>.*?),.{26},(?P<http_request_method>.*?),(?P<gateway_route>.*?),.*?,(?P<http_response_status_code>.*?),(?P<http_response_body_bytes>.*?),(?P<http_request_id>.*?),.*$`,
-	"aws_apigw_rest_clf": `^(?P<source_ip>.*?) .*? (?P<user_name>.*?) \[.{26}\] "(?P<http_request_method>.*?) (?P<gateway_route>.*?) .*?" (?P<http_response_status_code>.*?) (?P<http_response_body_bytes>.*?) (?P<http_request_id>.*?) .*$`,
+	"krakend":            `^\[GIN\] [^|]{21,25} \| *(?P<http_response_status_code>[^|]*?) *\|[^|]*\| *(?P<source_ip>.*?) *\|  *(?P<http_request_method>.*?) *"(?P<url_original>(?:[^"\\]|\\.)*)"$`,
+	"aws_apigw_rest_csv": `^(?P<source_ip>.*?),.*?,.*?,.{26},(?P<http_request_method>.*?),(?P<gateway_route>.*?),.*?,(?P<http_response_status_code>.*?),(?P<http_response_body_bytes>.*?),(?P<http_request_id>.*?),.*$`,
+	"aws_apigw_rest_clf": `^(?P<source_ip>.*?) .*? .*? \[.{26}\] "(?P<http_request_method>.*?) (?P<gateway_route>.*?) .*?" (?P<http_response_status_code>.*?) (?P<http_response_body_bytes>.*?) (?P<http_request_id>.*?) .*$`,
 	"aws_apigw_http_xml": `^<request id="(?P<http_request_id>.*?)"> <ip>(?P<source_ip>.*?)</ip> <requestTime>.*?</requestTime> <httpMethod>.*?</httpMethod> <routeKey>.*?</routeKey> <status>(?P<http_response_status_code>.*?)</status> ` +
 		`<protocol>.*?</protocol> <responseLength>(?P<http_response_body_bytes>.*?)</responseLength> </request>$`,
 	"iis":  `^[^ ]* [^ ]* (?:[^ ]* ){0,3}(?P<http_request_method>[A-Za-z_-]+) (?P<url_path>[^ ]*) (?P<url_query>[^ ]*) \d{1,5} (?P<user_name>[^ ]*) (?P<source_ip>[^ ]*) (?:[^ ]* ){0,5}?(?P<http_response_status_code>\d{3})(?: \d+(?: .*)?)?$`,

@@ -198,6 +198,37 @@ func TestNew_Failure(t *testing.T) {
 	f("LogFormat common", Options{}, "no format in double quotes")
 	f("$msec "+strings.Repeat("x", 20<<10), Options{}, "longer than")
 	f("$msec "+strings.Repeat("$status ", 300), Options{}, "more than 200 fields")
+	f("combined", Options{Time: "middle"}, `time: "middle" is neither start nor end`)
+	f("csv", Options{}, "needs more than its name")
+	f("csv a,b", Options{}, "no column is a time")
+	f("csv ts,a", tenant("service.name"), `the format has no column "tenant"`)
+	f("csv "+strings.Repeat("a,", 100)+"ts", Options{}, "more than 96 columns")
+	f("regex (", Options{}, "missing closing")
+	f(`regex ^(?P<path>\S+)$`, Options{}, "no group is a time")
+	f(`regex ^(?P<ts>\S+)$`, tenant("service.name"), "no group tenant")
+	f("grok %{IPP:source.ip}", Options{}, `there is no pattern "IPP"; did you mean "IP"?`)
+	f("grok %{IP", Options{}, "%{ is not closed")
+	f("grok %{A:@timestamp}\nA %{B}\nB %{A}", Options{}, "in a circle")
+	f("grok %{A:@timestamp}\nA", Options{}, `"A" defines nothing`)
+	f("#Fields: c-ip cs-method", Options{}, "no column is a time")
+	f("#Fields: date time c-ip c-ip", Options{}, `names "c-ip" twice`)
+	f("#Fields:", Options{}, "has 0 names")
+	f("%START_TIME", Options{}, "%START_TIME is not closed")
+	f("%START_TIME(%s", Options{}, "%START_TIME( is not closed")
+	f("%REQ(:METHOD)% %DURATION%", Options{}, "it has no time: %START_TIME% is needed")
+	f("%START_TIME(%H:%M)% %DURATION%", Options{}, "does not say which day")
+	f("%START_TIME% %DURATION%", tenant("service.name"), "the format has no operator tenant")
+	f("%START_TIME%%DURATION%%PROTOCOL%", Options{}, "nothing separates DURATION from PROTOCOL")
+	f("%START_TIME% % %DURATION%", Options{}, "stands without an operator")
+	f("$context.status", Options{}, "it has no time: one of $context.requestTimeEpoch")
+	f("$context.requestTime $context.", Options{}, "stands without a name")
+	f("$context.requestTime $context.status", tenant("service.name"), "the format has no variable $context.tenant")
+	f("$context.requestTime", Options{Escape: "json"}, "belongs to an nginx log_format string")
+	f("haproxy", tenant("service.name"), "is no captured header")
+	f("iis", tenant("service.name"), "values have their places")
+	f("aws_alb", tenant("service.name"), `the format has no column "tenant"`)
+	f("syslog nonsense", Options{}, `there is no format "nonsense"`)
+	f("tomcat %h %D", Options{}, "it has no time: %t is needed")
 }
 
 func TestNew_Success(t *testing.T) {
@@ -235,7 +266,41 @@ func TestNew_Success(t *testing.T) {
 	f(`%v:%p %h %t`, Options{}, `2001:db8::1:443 h [10/Oct/2000:13:55:36 -0700]`, "service.name", `"2001:db8::1"`)
 	f(`%h %l %u %t`, Options{}, `h - john doe [10/Oct/2000:13:55:36 -0700]`, "user.name", `"john doe"`)
 	f(`%!200,304{Referer}i %{end:}t`, Options{}, `x [10/Oct/2000:13:55:36 -0700]`, "http.request.referrer", `"x"`)
+	// time: start and end, and places without a zone
+	const alb = "aws_alb"
+	f(alb, Options{Time: "end"}, sampleOf(alb), "@timestamp", "2025-10-10T11:55:36.086Z")
+	f(alb, Options{Time: "start"}, sampleOf(alb), "@timestamp", "2025-10-10T11:55:36.043Z")
+	f("auto", Options{Time: "end"}, sampleOf("haproxy"), "@timestamp", "2025-10-10T13:55:36.086Z")
+	f("auto", Options{Time: "start"}, sampleOf("squid"), "@timestamp", "2025-10-10T11:55:36Z")
+	f("$msec $request_time", Options{Time: "start"}, "1700000000.5 0.5", "@timestamp", "2023-11-14T22:13:20Z")
+	f("%t %D", Options{Time: "end"}, "[10/Oct/2000:13:55:36 -0700] 500000", "@timestamp", "2000-10-10T20:55:36.5Z")
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f("haproxy", Options{Location: berlin}, sampleOf("haproxy"), "@timestamp", "2025-10-10T11:55:36.043Z")
+	f("krakend", Options{Location: berlin}, sampleOf("krakend"), "@timestamp", "2025-10-10T09:55:36Z")
+	f("squid", Options{Location: berlin}, sampleOf("squid"), "@timestamp", "2025-10-10T11:55:36.043Z")
+	// the user's own
+	f("csv ts|path|took", Options{Fields: map[string]string{"took": "event.duration:s"}}, "1700000000|/a,b|0.25", "event.duration", "250000000")
+	f(`csv "ts","path"`, Options{}, `"1700000000","/a""b"`, "url.path", `"/a\"b"`)
+	f(`regex (?P<ts>\d+) (?P<uri>\S+)`, Options{Fields: map[string]string{"uri": "url.original"}}, "x 1700000000 /a?b", "url.query", `"b"`)
+	f("grok %{NUMBER:[@timestamp]} %{NOTSPACE:[url][original]} (?<who>.*)", Options{Fields: map[string]string{"who": "user.name"}}, "1700000000 /a b c", "user.name", `"b c"`)
+	f("syslog combined", Options{}, "<190>Nov 21 04:00:00 web1 nginx: "+clf2, "user.name", `"alice"`)
+	f("syslog combined", Options{}, clf2, "user.name", `"alice"`)
+	f("%START_TIME(%d/%b/%Y:%H:%M:%S %z)% %REQ(X-A):5%", Options{Fields: map[string]string{"X-A": "service.name"}}, "10/Oct/2000:13:55:36 -0700 abcde", "service.name", `"abcde"`)
+	f("$context.requestTimeEpoch $context.x.y", Options{Fields: map[string]string{"$context.x.y": "service.name"}}, "1700000000123 a b", "service.name", `"a b"`)
 	f("kong", Options{Fields: map[string]string{"request.headers.x-tenant": "service.name"}}, `{"started_at":1700000000000,"service":{"name":"a"},"request":{"headers":{"x-tenant":["b","c"]}}}`, "service.name", `"b"`)
+}
+
+// sampleOf returns the sample of a format of the table.
+func sampleOf(name string) string {
+	for _, f := range Formats() {
+		if f.Name == name {
+			return f.Sample
+		}
+	}
+	return ""
 }
 
 // lines are of every kind, good and bad.

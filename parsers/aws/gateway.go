@@ -109,6 +109,7 @@ func preferred(p *program.Program) {
 		switch {
 		case op.Action == field.TimeCLF && epoch:
 			op.Action = field.Skip
+		case op.Field == record.User: // of user and caller the last that there is
 		case op.Field != record.NoField && op.Action != field.Skip:
 			if filled[op.Field] {
 				op.Action = field.Skip
@@ -158,7 +159,7 @@ func meaning(name string) program.Op {
 		op := of(field.Text, record.UserAgent)
 		op.Wide = true
 		return op
-	case "identity.user":
+	case "identity.user", "identity.caller":
 		return of(field.Text, record.User)
 	case "identity.apiKeyId", "authorizer.principalId", "authorizer.claims.sub":
 		return of(field.Text, record.Consumer)

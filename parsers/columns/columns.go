@@ -200,14 +200,11 @@ func (p *Parser) take(r *record.Record, l *Layout, n int) {
 		if c.Action == field.Skip {
 			continue
 		}
-		v := p.values[i]
+		v := p.plain(p.values[i], l.Quoting, c.Escape)
 		if field.Absent(v) || c.Field.Class() != record.Text && field.None(v) {
 			if c.Action == field.Octets && len(v) == 1 {
 				r.SetNumber(c.Field, 0)
 			}
-			continue
-		}
-		if v = p.plain(v, l.Quoting, c.Escape); len(v) == 0 {
 			continue
 		}
 		if reason := p.reader.Take(r, &c.Op, v); reason != record.None {

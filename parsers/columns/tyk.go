@@ -20,7 +20,7 @@ const tykColumns = "Method,Host,Path,RawPath,ContentLength,UserAgent,Day,Month,Y
 func TykCSV() *Layout {
 	ops := map[string]field.Op{
 		"Method": {Action: field.Text, Field: record.Method}, "Host": {Action: field.HostPort, Field: record.Domain},
-		"Path": {Action: field.Text, Field: record.Path}, "RawPath": {Action: field.Text, Field: record.URL},
+		"RawPath": {Action: field.Text, Field: record.URL}, "OriginalPath": {Action: field.Text, Field: record.URL},
 		"ContentLength": {Action: field.Number, Field: record.RequestBodyBytes}, "UserAgent": {Action: field.Text, Field: record.UserAgent},
 		"ResponseCode": {Action: field.Number, Field: record.Status}, "TimeStamp": {Action: field.TimeGo, Field: record.Time},
 		"APIName": {Action: field.Text, Field: record.Service}, "Alias": {Action: field.Text, Field: record.Consumer},
@@ -31,15 +31,34 @@ func TykCSV() *Layout {
 		ops[name] = field.Op{Action: field.Span, Field: f, Unit: field.Milliseconds}
 	}
 	l := &Layout{Name: "tyk_pump_csv", Kind: "tyk", Separator: ',', Quoting: Doubled, Least: 22, Header: "Method,Host,"}
-	total := 0
+	total, path, tracked, oauth := 0, 0, 0, 0
 	for i, name := range strings.Split(tykColumns, ",") {
 		l.Columns = append(l.Columns, Column{Name: name, Op: ops[name]})
-		if name == "Latency.Total" {
+		switch name {
+		case "Latency.Total":
 			total = i
+		case "Path":
+			path = i
+		case "TrackPath":
+			tracked = i
+		case "OauthID":
+			oauth = i
 		}
 	}
 	l.Finish = func(r *record.Record, values [][]byte) (record.Reason, int) {
-		if r.DurationNanos > 0 && len(values) > total && string(values[total]) == "0" { // a gateway that did not measure its parts
+		if len(values) > tracked && string(values[tracked]) == "true" {
+			r.Route = values[path] // the pattern of the endpoint's definition
+		}
+		if len(r.URL) == 0 {
+			r.URL = values[path]
+		}
+		if len(r.Consumer) == 0 {
+			r.Consumer = values[oauth]
+		}
+		switch {
+		case r.DurationNanos > 0 && len(values) > total && string(values[total]) == "0": // a gateway that did not measure its parts
+			r.UpstreamNanos, r.GatewayNanos = record.Absent, record.Absent
+		case r.Status >= 400 && r.UpstreamNanos == 0: // it refused the request
 			r.UpstreamNanos, r.GatewayNanos = record.Absent, record.Absent
 		}
 		return record.None, 0

@@ -54,6 +54,8 @@ type Mapping struct {
 
 	Least int // fields a line must fill besides its time
 
+	Finish func(r *record.Record) // when it is not nil: what the values say together
+
 	selection []byte // the pair of Select as it stands in a line
 }
 
@@ -120,6 +122,9 @@ func (p *Parser) Read(r *record.Record) {
 	case p.filled < m.Least:
 		r.Fail(record.Unexpected, 0)
 		return
+	}
+	if m.Finish != nil {
+		m.Finish(r)
 	}
 	r.Kind = m.Kind
 	p.arena = field.Finish(r, p.arena)

@@ -1,6 +1,8 @@
 package pairs
 
 import (
+	"bytes"
+
 	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
@@ -35,15 +37,24 @@ func TykAccess() *Mapping {
 		Name: "tyk_access", Kind: "tyk", Syntax: Logfmt, Select: "prefix", Selected: "access-log", selection: []byte("prefix=access-log"),
 		Keys: map[string]Target{
 			"time": to(field.TimeISO, record.Time), "status": to(field.Number, record.Status),
-			"method": to(field.Text, record.Method), "original_path": to(field.Text, record.URL), "path": to(field.Text, record.Path),
+			"method": to(field.Text, record.Method), "original_path": to(field.Text, record.URL),
+			"path": to(field.Text, record.URL).second(), "api_key": to(field.Text, record.Consumer),
 			"protocol": to(field.Protocol, record.HTTPVersion), "host": to(field.HostPort, record.Domain),
-			"client_ip": to(field.Text, record.ClientAddress), "remote_addr": to(field.Client, record.ClientPort),
+			"client_ip": to(field.Text, record.ClientAddress), "remote_addr": to(field.Client, record.ClientAddress).second(),
 			"user_agent": to(field.Text, record.UserAgent), "trace_id": to(field.Trace, record.TraceID),
 			"api_name": to(field.Text, record.Service), "api_id": to(field.Text, record.Service).second(),
 			"latency_total": millis(record.Duration), "upstream_latency": millis(record.UpstreamDuration),
 			"latency_gateway": millis(record.GatewayDuration), "upstream_addr": to(field.Upstream, record.UpstreamAddress),
 			"upstream_status": to(field.Number, record.UpstreamStatus),
 		},
+		Finish: noKey,
+	}
+}
+
+// noKey takes away the consumer that Tyk names where there was no key.
+func noKey(r *record.Record) {
+	if len(bytes.Trim(r.Consumer, "0")) == 0 {
+		r.Consumer = nil
 	}
 }
 
@@ -59,7 +70,7 @@ func TykPump() *Mapping {
 		},
 		Keys: map[string]Target{
 			"timestamp": to(field.TimeGo, record.Time), "response_code": to(field.Number, record.Status),
-			"method": to(field.Text, record.Method), "path": to(field.Text, record.Path), "raw_path": to(field.Text, record.URL),
+			"method": to(field.Text, record.Method), "path": to(field.Text, record.URL).second(), "raw_path": to(field.Text, record.URL),
 			"host": to(field.HostPort, record.Domain), "ip_address": to(field.Text, record.ClientAddress),
 			"user_agent": to(field.Text, record.UserAgent), "api_name": to(field.Text, record.Service),
 			"api_id": to(field.Text, record.Service).second(), "alias": to(field.Text, record.Consumer),
