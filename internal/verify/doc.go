@@ -3,7 +3,8 @@
 //
 // It shares with the engine what a line is taken for (parsers, redaction, filters, route templates) and where files are; how
 // records become windows, series and values is written here a second time, from the docs: one map for each window, all
-// values kept, sorted when they are needed. Be slow here, and obvious.
+// values kept, sorted when they are needed. Be slow here, and obvious. The one exception is the estimate of distinct values
+// past 96, which only the same sketch gives; it is held against the true number besides.
 //
 //	log.go        the lines of a log with their offsets, over all its rotations
 //	record.go     what a line is: skipped, malformed, or an event with its dimensions

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -257,7 +258,8 @@ func (g *graphite) judge(w *expected, got stored) (v *verdicts, kept bool) {
 			has = p.values[w.start]
 		}
 		if has == nil || !want.agrees(*has) {
-			note(name, has, &want.want)
+			shown := cmp.Or(want.sketch, want.want)
+			note(name, has, &shown)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(got)) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gatemeter/gatemeter/pipeline/distinct"
 )
 
 // series is every value of one series in one window.
@@ -69,6 +71,7 @@ func plus(a, b int64) int64 {
 type value struct {
 	want   float64
 	within float64 // share of want that it may be off by
+	sketch float64 // not 0: what it must be to the last digit besides: an estimate
 }
 
 // Bounds within which a value agrees.
@@ -78,7 +81,9 @@ const (
 	exactly   = 96   // so many distinct values are counted one by one
 )
 
-func (v value) agrees(got float64) bool { return math.Abs(got-v.want) <= v.within*math.Abs(v.want) }
+func (v value) agrees(got float64) bool {
+	return math.Abs(got-v.want) <= v.within*math.Abs(v.want) && (v.sketch == 0 || got == v.sketch)
+}
 
 // each yields the stats of s, as requests.count.
 func (s *series) each(percentiles []float64, codes bool, yield func(stat string, v value)) {
@@ -109,12 +114,12 @@ func (s *series) each(percentiles []float64, codes bool, yield func(stat string,
 		}
 		lowest, highest := inSeconds(all[0]), inSeconds(all[len(all)-1])
 		exact(name+"count", int64(len(all)))
-		yield(name+"mean", value{float64(sum) / float64(len(all)) / 1e9, rounding})
+		yield(name+"mean", value{want: float64(sum) / float64(len(all)) / 1e9, within: rounding})
 		yield(name+"min", value{want: lowest})
 		yield(name+"max", value{want: highest})
 		for _, p := range percentiles {
 			of := middle(all[rank(p, len(all))-1])
-			yield(name+percentileName(p), value{min(max(of, lowest), highest), rounding})
+			yield(name+percentileName(p), value{want: min(max(of, lowest), highest), within: rounding})
 		}
 	}
 	for i, name := range sizes {
@@ -122,16 +127,20 @@ func (s *series) each(percentiles []float64, codes bool, yield func(stat string,
 			exact(name+".sum", s.sizes[i])
 		}
 	}
-	distinct := func(stat string, n int) {
-		switch {
-		case n > exactly:
-			yield(stat, value{float64(n), estimated})
+	different := func(stat string, set map[string]bool) {
+		switch n := len(set); {
+		case n > exactly: // the true number bounds the estimate, which is a function of the set
+			var sketch distinct.Counter
+			for v := range set {
+				sketch.Add(distinct.Hash([]byte(v)))
+			}
+			yield(stat, value{want: float64(n), within: estimated, sketch: float64(sketch.Count())})
 		case n > 0:
 			exact(stat, int64(n))
 		}
 	}
-	distinct("clients.distinct", len(s.clients))
-	distinct("consumers.distinct", len(s.consumers))
+	different("clients.distinct", s.clients)
+	different("consumers.distinct", s.consumers)
 	if len(s.cache) > 0 {
 		for _, verdict := range []string{"hit", "miss", "other"} {
 			exact("cache."+verdict, s.cache[verdict])
