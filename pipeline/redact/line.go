@@ -18,9 +18,7 @@ func (r *Redactor) Line(line []byte) {
 	for sign, ok := find.next(0); ok; {
 		next := sign.end
 		if sign.colon {
-			if quote, begin := quoteBefore(line, sign.begin); quote != nil && r.secretBefore(line, begin) >= 0 {
-				next = quote.maskMember(line, sign.end)
-			}
+			next = r.member(line, sign)
 		} else if begin := r.secretBefore(line, sign.begin); begin >= 0 {
 			next = w.maskParameter(begin, sign)
 		}

@@ -1,5 +1,61 @@
 package redact
 
+import "bytes"
+
+// member masks the value of the member whose colon s is, if its name is a secret's, and returns where to go on. Names are values
+// in lists of pairs, `{"key": "token", "value": "abc"}`, of OpenTelemetry for example: there the name that stands first counts.
+func (r *Redactor) member(line []byte, s sign) int {
+	q, name := quoteBefore(line, s.begin)
+	if q == nil {
+		return s.end
+	}
+	if bytes.HasSuffix(line[:name], []byte("key")) || bytes.HasSuffix(line[:name], []byte("name")) {
+		if from, to, value := q.pair(line, s.end); value > 0 {
+			if r.secretBefore(line[from:to], to-from) >= 0 {
+				return q.maskMember(line, value)
+			}
+			return to
+		}
+	}
+	if r.secretBefore(line, name) < 0 {
+		return s.end
+	}
+	return q.maskMember(line, s.end)
+}
+
+// pair returns the string that begins at i when a member called value follows it, and where that one's value begins; else value
+// is 0.
+func (q quote) pair(line []byte, i int) (from, to, value int) {
+	from = q.skipBlanks(line, i)
+	if !q.is(line, from) {
+		return 0, 0, 0
+	}
+	from += len(q)
+	to, i = q.stringEnd(line, from)
+	if i = q.skip(line, i, ','); !q.is(line, i) || !bytes.HasPrefix(line[i+len(q):], []byte("value")) {
+		return 0, 0, 0
+	}
+	if i += len(q) + len("value"); !q.is(line, i) {
+		return 0, 0, 0
+	}
+	if value = q.skip(line, i+len(q), ':'); value == len(line) {
+		return 0, 0, 0
+	}
+	return from, to, value
+}
+
+// skip returns where what follows c begins, blanks before and behind it left aside; len(line) when it is not c that stands there.
+func (q quote) skip(line []byte, i int, c byte) int {
+	if i = q.skipBlanks(line, i); i == len(line) {
+		return i
+	}
+	is, end := q.structure(line, i)
+	if is != c {
+		return len(line)
+	}
+	return q.skipBlanks(line, end)
+}
+
 // maskMember masks the value of a member of JSON that begins at i, behind the colon: a string, a number, or all strings and
 // numbers in a list or an object. q is the quote of the member's name. It returns where to go on.
 func (q quote) maskMember(line []byte, i int) int {
@@ -10,7 +66,7 @@ func (q quote) maskMember(line []byte, i int) int {
 		switch {
 		case q.is(line, i):
 			to, after := q.stringEnd(line, i+len(q))
-			if depth > 0 && q.isColon(line, after) {
+			if depth > 0 && q.skip(line, after, ':') < len(line) {
 				i = after // a name
 				continue
 			}
@@ -71,13 +127,4 @@ func (q quote) skipBlanks(line []byte, i int) int {
 		i = end
 	}
 	return i
-}
-
-// isColon reports whether the next that is no blank is a colon.
-func (q quote) isColon(line []byte, i int) bool {
-	if i = q.skipBlanks(line, i); i == len(line) {
-		return false
-	}
-	c, _ := q.structure(line, i)
-	return c == ':'
 }

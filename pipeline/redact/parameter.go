@@ -12,7 +12,8 @@ type words struct {
 	target int  // spaces before it belong to a URL; -1: not looked for
 	// The word:
 	begun     bool
-	url       bool // it begins with a path or a URL
+	named     bool // it has a = or a colon
+	url       bool // it begins with a path or a URL, maybe behind a name: `path=/x`
 	query     bool // it has a ? or a #
 	separated bool // it is known whether it has a separator
 	separator byte // what separates the fields in formats without quotes and spaces (`$remote_addr|$request_uri|$status`), or 0
@@ -40,7 +41,7 @@ func (w *words) read(i int) {
 }
 
 func (w *words) newWord() {
-	w.begun, w.url, w.query, w.separated, w.separator = false, false, false, w.quoted, 0
+	w.begun, w.named, w.url, w.query, w.separated, w.separator = false, w.quoted, false, false, w.quoted, 0
 }
 
 func (w *words) character(c byte) {
@@ -59,8 +60,13 @@ func (w *words) character(c byte) {
 		if c == w.separator {
 			w.url, w.query = beginsURL(w.line[w.seen+1:]), false
 		}
-	case '/', '=', '&':
+	case '/', '&':
 		w.separated = true
+	case '=', ':':
+		w.separated = w.separated || c == '='
+		if !w.named {
+			w.named, w.url = true, w.url || beginsURL(w.line[w.seen+1:])
+		}
 	case '?', '#':
 		w.separated, w.query = true, true
 	}

@@ -80,6 +80,10 @@ func TestLine(t *testing.T) {
 	f(`{"token":"unfinished`, `{"token":"**********`)
 	f(`{"token":["a","unfinished`, `{"token":["*","**********`)
 	f(`{"token`, `{"token`)
+	f(`{"a":[{"key":"url.path","value":{"s":"/x"}},{"key": "http.token" , "value": {"s":"abc","n":[7]}}]}`, `{"a":[{"key":"url.path","value":{"s":"/x"}},{"key": "http.token" , "value": {"s":"***","n":[1]}}]}`)
+	f(`{"headers":[{"name":"Host","value":"h"},{"name":"Authorization","value":"Basic abc"}]}`, `{"headers":[{"name":"Host","value":"h"},{"name":"Authorization","value":"***** ***"}]}`)
+	f(`{"querystring":{"key":"abc","valued":"x"},"b":"{\"key\":\"jwt\",\"value\":\"abc\"}"}`, `{"querystring":{"key":"***","valued":"x"},"b":"{\"key\":\"jwt\",\"value\":\"***\"}"}`)
+	f(`{"key":"a","value"`, `{"key":"*","value"`)
 	// JSON as other formats write it
 	f(`"POST /x HTTP/1.1" "{\x22token\x22: \x22a\x5C\x22b c\x22,\x22n\x22:\x22/x?pwd=abc\x22}" 200`, `"POST /x HTTP/1.1" "{\x22token\x22: \x22********** *\x22,\x22n\x22:\x22/x?pwd=***\x22}" 200`)
 	f(`"POST /x HTTP/1.1" "{\"token\":\"a\\\"b\",\"n\":\"/x?pwd=abc\"}" 200`, `"POST /x HTTP/1.1" "{\"token\":\"******\",\"n\":\"/x?pwd=***\"}" 200`)
@@ -99,6 +103,7 @@ func TestLine(t *testing.T) {
 	// what belongs to the format
 	f(`uri=[/x?token=abc] (/y?token=abc), ref='/z?token=abc', token=abc; 200`, `uri=[/x?token=***] (/y?token=***), ref='/z?token=***', token=***; 200`)
 	f(`"GET /app;jsessionid=abc/y;v=1;sid=2;session=abc?b=1&a=2 HTTP/1.1"`, `"GET /app;jsessionid=***/y;v=1;sid=2;session=***?b=1&a=2 HTTP/1.1"`)
+	f(`path=/app;jsessionid=abc?b=1 uri:/y/token=abc/z`, `path=/app;jsessionid=***?b=1 uri:/y/token=***/z`)
 	f(`GET|/app;jsessionid=abc?b=1|200`, `GET|/app;jsessionid=***?b=1|200`)
 	f(`{"args":"ids=1,2&password=a,b|c;d"} h.example.com/x?ids=1,2&token=a,b`, `{"args":"ids=1,2&password=*******"} h.example.com/x?ids=1,2&token=***`)
 	f(``, ``)
@@ -179,7 +184,7 @@ func TestNothingIsMasked(t *testing.T) {
 func TestHostileLines(t *testing.T) {
 	r := redactor(t, Config{Query: DefaultNames()})
 	for _, part := range []string{
-		"token=", "x", "25", "%25", "=", `\`, `"`, `\"`, `"token":[`, `"token":`, "%3D", `\u003d`, "a|token=b&", "[", "'", `"token":["`, `"token":{`, `"token":{"`, `\"token\":\"`,
+		"token=", "x", "25", "%25", "=", `\`, `"`, `\"`, `"token":[`, `"token":`, "%3D", `\u003d`, "a|token=b&", "[", "'", `"token":["`, `"token":{`, `"token":{"`, `"key":"`, `"key":"a","value`, `\"token\":\"`,
 		`\x22token\x22:`, "%22token%22:%22", "token=\\x22 ", `"GET /x?token=a b`, "token=a b&", ";token=", "token='a ", ":  ", `"a token="`, `\\`, "%5C", `\u0074`,
 	} {
 		for _, before := range []string{"", "{", "/x?"} {
