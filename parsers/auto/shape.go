@@ -181,8 +181,11 @@ func isSquid(line []byte) bool {
 // wordShape is that of a line whose first word says what it is.
 func wordShape(line []byte) shape {
 	head := line[:min(len(line), 32)]
-	end := bytes.IndexAny(head, " ,=:\t")
-	if end <= 0 {
+	end := 0
+	for end < len(head) && !ends[head[end]] {
+		end++
+	}
+	if end == 0 || end == len(head) {
 		return unknown
 	}
 	word, rest := head[:end], line[end+1:]
@@ -232,6 +235,9 @@ func wordShape(line []byte) shape {
 	}
 	return unknown
 }
+
+// ends are the bytes that a line's first word ends before. It is never written.
+var ends = [256]bool{' ': true, ',': true, '=': true, ':': true, '\t': true}
 
 var (
 	comma     = []byte{','}
