@@ -134,41 +134,52 @@ func (t *Templater) Append(dst, path []byte) []byte {
 			return append(dst, invalid...)
 		}
 	}
-	if i := bytes.IndexByte(path, '?'); i >= 0 {
-		path = path[:i]
-	}
-	if i := bytes.IndexByte(path, '#'); i >= 0 {
-		path = path[:i]
-	}
 	if t.root != nil {
+		if i := bytes.IndexAny(path, "?#"); i >= 0 {
+			path = path[:i]
+		}
 		if p := t.root.match(path); p != "" {
 			return append(dst, p...)
 		}
 	}
 	start := len(dst)
-	for n := 0; len(path) > 0; n++ {
-		if n == maxSegments {
-			dst = append(dst, "/{rest}"...)
+	copied := 0               // so much of path is in dst, as it is or as {id}
+	for i, segments := 0, 0; ; segments++ { // path[i] is a segment's slash
+		if i == len(path) || path[i] != '/' { // a query begins, or a fragment
+			dst = append(dst, path[copied:i]...)
 			break
 		}
-		var segment []byte
-		segment, path = cut(path[1:])
-		dst = append(dst, '/')
-		stem := len(segment) - extension(segment)
-		switch {
-		case bytes.IndexByte(segment, '@') >= 0: // an address: nothing of it stays
-			dst = append(dst, "{id}"...)
-		case isID(segment[:stem]):
-			dst = append(append(dst, "{id}"...), segment[stem:]...)
-		default:
-			dst = append(dst, segment...)
-		}
-		if len(dst)-start > maxRoute {
-			dst = dst[:start+maxRoute]
+		if segments == maxSegments {
+			dst = append(append(dst, path[copied:i]...), "/{rest}"...)
 			break
 		}
+		i++
+		var s seen
+		begin := i
+		for run := 0; i < len(path); i++ {
+			class := classes[path[i]]
+			if class == end {
+				break
+			}
+			s.all |= class
+			if class == digit {
+				run++
+				s.digits = max(s.digits, run)
+			} else {
+				run = 0
+			}
+		}
+		if s.digits == 0 && s.all&other == 0 {
+			continue // a name
+		}
+		n := s.id(path[begin:i])
+		if n == 0 {
+			continue
+		}
+		dst = append(append(dst, path[copied:begin]...), "{id}"...)
+		copied = begin + n
 	}
-	return dst
+	return dst[:min(len(dst), start+maxRoute)]
 }
 
 // ofURL returns the path of `http://host/path` and "/" for an empty one, nil for what is no path.
@@ -194,6 +205,7 @@ const (
 	letter // other than hexLetter
 	mark   // _ -
 	other
+	end // / ? #: the segment's end
 )
 
 var classes = makeClasses()
@@ -210,6 +222,8 @@ func makeClasses() (t [256]uint8) {
 			t[i] = letter
 		case c == '_' || c == '-':
 			t[i] = mark
+		case c == '/' || c == '?' || c == '#':
+			t[i] = end
 		default:
 			t[i] = other
 		}
@@ -217,28 +231,59 @@ func makeClasses() (t [256]uint8) {
 	return t
 }
 
-// isID reports whether a segment looks like an identifier rather than a name; see docs/routes.md.
-func isID(s []byte) bool {
-	var all uint8
-	run, longest := 0, 0
+// seen is what the bytes of a segment are.
+type seen struct {
+	all    uint8 // their classes
+	digits int   // the longest run of digits
+}
+
+// look adds what s is made of.
+func (n *seen) look(s []byte) {
+	run := 0
 	for _, c := range s {
 		class := classes[c]
-		all |= class
+		n.all |= class
 		if class == digit {
 			run++
-			longest = max(longest, run)
+			n.digits = max(n.digits, run)
 		} else {
 			run = 0
 		}
 	}
+}
+
+// id returns how much of segment, of which n is seen, becomes `{id}`: nothing, all but a file's extension, or all.
+func (n *seen) id(segment []byte) int {
+	if n.all&other == 0 {
+		if n.isID(segment) {
+			return len(segment)
+		}
+		return 0
+	}
+	if bytes.IndexByte(segment, '@') >= 0 { // an address: nothing of it stays
+		return len(segment)
+	}
+	if x := extension(segment); x > 0 {
+		segment = segment[:len(segment)-x]
+		*n = seen{}
+		n.look(segment)
+	}
+	if n.isID(segment) {
+		return len(segment)
+	}
+	return 0
+}
+
+// isID reports whether s, of which n is seen, looks like an identifier rather than a name; see docs/routes.md.
+func (n *seen) isID(s []byte) bool {
 	switch {
-	case longest == 0:
+	case n.digits == 0:
 		return false
-	case all == digit, longest >= 5:
+	case n.all == digit, n.digits >= 5:
 		return true
-	case all == digit|hexLetter:
+	case n.all == digit|hexLetter:
 		return len(s) >= 8
-	case all&other == 0 && len(s) >= 20: // UUIDs, ULIDs, tokens
+	case n.all&other == 0 && len(s) >= 20: // UUIDs, ULIDs, tokens
 		return true
 	}
 	return isDate(s)
