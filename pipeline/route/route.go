@@ -143,7 +143,7 @@ func (t *Templater) Append(dst, path []byte) []byte {
 		}
 	}
 	start := len(dst)
-	copied := 0               // so much of path is in dst, as it is or as {id}
+	copied := 0                             // so much of path is in dst, as it is or as {id}
 	for i, segments := 0, 0; ; segments++ { // path[i] is a segment's slash
 		if i == len(path) || path[i] != '/' { // a query begins, or a fragment
 			dst = append(dst, path[copied:i]...)
