@@ -102,7 +102,7 @@ func TestFaultStopped(t *testing.T) {
 	w.start()
 	w.proven("SIGTERM under load, a server stalled", stops)
 	t.Logf("the slowest of %d stops took %v", stops, slowest)
-	if slowest > 4*time.Second { // on a machine that is busy with other tests
+	if slowest > 20*time.Second { // on a machine that is busy with other tests
 		t.Errorf("a stop took %v", slowest)
 	}
 }

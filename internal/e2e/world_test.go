@@ -42,7 +42,7 @@ type world struct {
 }
 
 // within is how long a test waits for what must come.
-var within = time.Duration(size(30, 300)) * time.Second
+var within = time.Duration(size(60, 300)) * time.Second
 
 // newWorld makes a log of so many generated lines, of which none is written yet, and the config of a gatemeter without sinks
 // that reads it. Windows are of a second, so that a minute's traffic has many; what is out of order stays in reach.

@@ -96,23 +96,31 @@ func (p *writer) pour(lines [][]byte, perSecond int) <-chan error {
 // shift gives each rotation of the log the next number and leaves name.1 free. The last of so many goes.
 func (p *writer) shift(keep int) {
 	p.t.Helper()
-	for i := keep; i > 0; i-- {
+	last := 0
+	for p.there(last + 1) {
+		last++
+	}
+	for i := last; i > 0; i-- {
 		for _, suffix := range []string{"", ".gz"} {
-			from, to := fmt.Sprintf("%s.%d%s", p.path, i, suffix), fmt.Sprintf("%s.%d%s", p.path, i+1, suffix)
-			if i == keep {
-				to = ""
-			}
+			from := fmt.Sprintf("%s.%d%s", p.path, i, suffix)
 			var err error
-			if to == "" {
+			if i >= keep {
 				err = os.Remove(from)
 			} else {
-				err = os.Rename(from, to)
+				err = os.Rename(from, fmt.Sprintf("%s.%d%s", p.path, i+1, suffix))
 			}
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				p.t.Fatal(err)
 			}
 		}
 	}
+}
+
+// there reports whether there is a rotation of that number.
+func (p *writer) there(number int) bool {
+	_, plain := os.Stat(fmt.Sprintf("%s.%d", p.path, number))
+	_, packed := os.Stat(fmt.Sprintf("%s.%d.gz", p.path, number))
+	return plain == nil || packed == nil
 }
 
 // rename rotates as logrotate does without copytruncate: the server writes to the old file for a moment, then to a new one.
