@@ -25,7 +25,7 @@ demo: build ## generated traffic through the whole pipeline; SECONDS=20 ends it 
 
 .PHONY: build
 build: ## bin/gatemeter, one static binary
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/gatemeter ./cmd/gatemeter
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/gatemeter ./cmd/gatemeter
 
 .PHONY: test
 test: install-servers lint test-unit test-fuzz test-e2e ## everything but the large runs; needs Debian 12 and apt-get for its servers

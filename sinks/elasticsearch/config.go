@@ -10,8 +10,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/elastic/go-elasticsearch/v8"
-
 	"github.com/gatemeter/gatemeter/pipeline/ecs"
 )
 
@@ -103,17 +101,6 @@ func (c *Config) Validate() error {
 		errs = append(errs, errors.New("flush_interval, timeout, retention: must not be negative"))
 	}
 	return errors.Join(errs...)
-}
-
-// newClient returns a client that makes one attempt a request through t.
-func newClient(c *Config, t *transport) (*elasticsearch.Client, error) {
-	return elasticsearch.NewClient(elasticsearch.Config{
-		Addresses: c.URLs,
-		Username:  c.Username, Password: c.Password, APIKey: c.APIKey,
-		DisableRetry:      true,
-		DisableMetaHeader: true,
-		Transport:         t,
-	})
 }
 
 // newHTTPTransport returns connections as c wants them.

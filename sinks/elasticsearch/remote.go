@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/gatemeter/gatemeter/pipeline/ecs"
@@ -19,7 +18,7 @@ import (
 type Remote struct {
 	config  Config
 	target  string // a pattern, when the index is dated
-	client  *elasticsearch.Client
+	client  *client
 	closing func()
 }
 

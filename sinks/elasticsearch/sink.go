@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/elastic/go-elasticsearch/v8"
-
 	"github.com/gatemeter/gatemeter/pipeline"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/ecs"
@@ -66,7 +64,7 @@ type Sink struct {
 	options  ecs.Options
 	action   []byte // what a document's action line begins with
 
-	client    *elasticsearch.Client
+	client    *client
 	transport *transport
 	log       *slog.Logger
 
