@@ -3,6 +3,7 @@ package parsers
 import (
 	"fmt"
 
+	"github.com/gatemeter/gatemeter/parsers/docker"
 	"github.com/gatemeter/gatemeter/parsers/stamp"
 	"github.com/gatemeter/gatemeter/parsers/syslog"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
@@ -106,6 +107,39 @@ func (h *headed) Parse(recs []record.Record) {
 		r.Line = line
 		if r.Reason != record.None && r.Column > 0 {
 			r.Column += int32(n)
+		}
+	}
+}
+
+// insideDocker puts around parsers what takes lines out of Docker's or Filebeat's JSON.
+func insideDocker(newParser func() Parser) func() Parser {
+	return func() Parser { return &wrapped{Parser: newParser()} }
+}
+
+// wrapped reads lines inside an object of a log shipper's. One that is none is read as it is.
+type wrapped struct {
+	Parser
+	docker docker.Unwrapper
+}
+
+// Reset is called before each batch.
+func (w *wrapped) Reset(partition *batch.Partition) {
+	w.docker.Reset()
+	w.Parser.Reset(partition)
+}
+
+// Parse reads each record's Line.
+func (w *wrapped) Parse(recs []record.Record) {
+	for i := range recs {
+		r := &recs[i]
+		line := r.Line
+		inner, ok := w.docker.Line(line)
+		if ok {
+			r.Line = inner
+		}
+		w.Parser.Parse(recs[i : i+1])
+		if r.Line = line; ok {
+			r.Column = 0 // that of a text that is not the line
 		}
 	}
 }

@@ -25,7 +25,7 @@ func hostile(sample string, size int) []string {
 // TestHostileLines reads lines on which a search that began anew at each byte would not end while anyone waits.
 func TestHostileLines(t *testing.T) {
 	for _, f := range Formats() {
-		size := 128 << 10
+		size := 64 << 10
 		if f.Name == "regex" || f.Name == "grok" { // linear too, but slow
 			size = 16 << 10
 		}

@@ -46,13 +46,16 @@ func withArgument(spec string, o Options, fields map[string]field.Op) (func() Pa
 		name = "envoy"
 	case argument == "":
 		return nil, nil
-	case name == "syslog":
+	case name == "syslog" || name == "docker":
 		inner := o
 		inner.Time, inner.Location = "", nil // these are done outside
-		if newParser, err = compile(argument, inner); err == nil {
-			newParser = behindHeader(newParser)
+		if newParser, err = compile(argument, inner); err != nil {
+			return nil, err
 		}
-		return newParser, err
+		if name == "docker" {
+			return insideDocker(newParser), nil
+		}
+		return behindHeader(newParser), nil
 	case name == "csv":
 		newParser, err = compileCSV(argument, fields)
 	case name == "regex":

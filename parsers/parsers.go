@@ -56,7 +56,7 @@ type Options struct {
 //
 //   - a name of the table, `auto` (also when empty);
 //   - a name and what belongs to it: `csv COLUMNS`, `regex EXPRESSION`, `grok PATTERN`, `tomcat PATTERN`, `syslog FORMAT` for another
-//     format behind a syslog header;
+//     format behind a syslog header, `docker FORMAT` for one inside Docker's JSON;
 //   - a format string as it stands in the gateway's own config: nginx's log_format and Apache's LogFormat, with or without the
 //     directive around it, Envoy's, API Gateway's with its $context, a W3C log's `#Fields:` line.
 //

@@ -92,7 +92,12 @@ func (d *directive) op() (program.Op, error) {
 		return octets(record.RequestBytes), nil
 	case "D":
 		return span(field.Microseconds), nil
-	case "v", "V":
+	case "V":
+		if d.argument != "" {
+			return d.fastly(), nil
+		}
+		return program.Op{Op: field.Op{Action: field.VHost}}, nil
+	case "v":
 		return program.Op{Op: field.Op{Action: field.VHost}}, nil
 	case "L":
 		return text(record.RequestID), nil
@@ -124,6 +129,47 @@ func (d *directive) named() program.Op {
 		return text(record.TLSCipher)
 	case "e unique_id":
 		return text(record.RequestID)
+	}
+	return program.Op{}
+}
+
+// fastly is op for `%{…}V`, Fastly's way to log what VCL says. Source: Fastly's documentation of custom log formats.
+func (d *directive) fastly() program.Op {
+	switch strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(d.argument, "json.escape("), "cstr_escape("), ")") {
+	case "client.ip", "req.http.Fastly-Client-IP":
+		return text(record.ClientAddress)
+	case "req.request", "req.method":
+		return text(record.Method)
+	case "req.url":
+		return text(record.URL)
+	case "req.proto":
+		return program.Op{Op: field.Op{Action: field.Protocol, Field: record.HTTPVersion}}
+	case "req.http.host", "req.http.Host", "req.http.Fastly-Orig-Host":
+		return program.Op{Op: field.Op{Action: field.HostPort, Field: record.Domain}}
+	case "req.http.User-Agent":
+		return text(record.UserAgent)
+	case "req.http.referer", "req.http.Referer":
+		return text(record.Referrer)
+	case "resp.status":
+		return program.Op{Op: field.Op{Action: field.Number, Field: record.Status}}
+	case "resp.body_bytes_written", "resp.http.content-length":
+		return octets(record.ResponseBodyBytes)
+	case "resp.bytes_written":
+		return octets(record.ResponseBytes)
+	case "time.elapsed.usec":
+		return span(field.Microseconds)
+	case "time.elapsed.msec":
+		return span(field.Milliseconds)
+	case "time.elapsed":
+		return span(field.Seconds)
+	case "fastly_info.state":
+		return text(record.Cache)
+	case "req.service_id":
+		return text(record.Service)
+	case "tls.client.protocol":
+		return program.Op{Op: field.Op{Action: field.TLS, Field: record.TLSVersion}}
+	case "tls.client.cipher":
+		return text(record.TLSCipher)
 	}
 	return program.Op{}
 }

@@ -32,6 +32,7 @@ type Formats struct {
 	logs   []*jsonlog.Format
 	apisix *program.Program
 	ssl    *program.Program
+	stream *program.Program
 	texts  [numTexts]func() reader
 }
 
@@ -50,6 +51,10 @@ func Compile() (*Formats, error) {
 		return nil, err
 	}
 	f.ssl.Name = "ssl_request"
+	if f.stream, err = nginx.Compile(nginx.Stream, "", nil); err != nil {
+		return nil, err
+	}
+	f.stream.Name = "kong_stream"
 	return f, f.compileTexts()
 }
 
@@ -61,6 +66,7 @@ type Parser struct {
 	logs   []*jsonlog.Parser
 	apisix *program.Parser
 	ssl    *program.Parser
+	stream *program.Parser
 	texts  [numTexts]reader
 	docker docker.Unwrapper
 
@@ -75,7 +81,7 @@ type Parser struct {
 func New(f *Formats) *Parser {
 	p := &Parser{
 		kong: kong.New(), json: userjson.New(f.json), detect: jsonlog.NewDetector(f.signs),
-		apisix: program.NewParser(f.apisix), ssl: program.NewParser(f.ssl),
+		apisix: program.NewParser(f.apisix), ssl: program.NewParser(f.ssl), stream: program.NewParser(f.stream),
 	}
 	for _, format := range f.logs {
 		p.logs = append(p.logs, jsonlog.New(format))
@@ -102,6 +108,7 @@ func (p *Parser) Reset(partition *batch.Partition) {
 	}
 	p.apisix.Reset(partition)
 	p.ssl.Reset(partition)
+	p.stream.Reset(partition)
 	p.docker.Reset()
 	for _, t := range p.texts {
 		t.Reset(partition)
@@ -134,6 +141,10 @@ func (p *Parser) read(r *record.Record) {
 
 // headed takes the headers off r.Line and returns the shape of what is left.
 func (p *Parser) headed(r *record.Record) shape {
+	line := r.Line
+	if len(line) > 3 && line[0] == 0xEF && line[1] == 0xBB && line[2] == 0xBF && line[3] != '{' && line[3] != '[' {
+		r.Line = line[3:] // a byte order mark, at a file's beginning
+	}
 	for range maxHeaders {
 		n := syslog.Header(r.Line)
 		if n == 0 || n >= len(r.Line) {
@@ -141,8 +152,14 @@ func (p *Parser) headed(r *record.Record) shape {
 		}
 		r.Line = r.Line[n:]
 	}
-	return shapeOf(r.Line)
+	s := shapeOf(r.Line)
+	if s == clfLine && bytes.Contains(line[:len(line)-len(r.Line)], haproxyTag) && timeAt(r.Line) < 0 {
+		return haproxyText // its notices, and what it logs without any option
+	}
+	return s
 }
+
+var haproxyTag = []byte("haproxy[") // never written
 
 // maxHeaders is how many headers may stand before a line: a runtime's, and syslog's within.
 const maxHeaders = 2

@@ -127,6 +127,12 @@ func (p *Parser) readCLF(r *record.Record) {
 	if c.reason == record.None {
 		c.at++
 	}
+	if c.reason == record.None && (c.sees(" TCP ") || c.sees(" UDP ")) {
+		reread(r)
+		p.stream.Read(r)
+		p.format = p.stream.Format()
+		return
+	}
 	if c.reason == record.None && c.sees(` `) && !c.sees(` "`) {
 		reread(r)
 		p.apisix.Read(r) // has the host there

@@ -42,6 +42,7 @@ const (
 	clfLine
 	ssl
 	directive // of a W3C log
+	selfLog   // what a gateway logs about itself
 )
 
 // shapeOf returns line's shape. What it looks at is bounded, but for a search for the brackets of a time. The order of the checks is
@@ -79,6 +80,8 @@ func shapeOf(line []byte) shape {
 		}
 	case line[0] <= '9' && isSquid(line):
 		return squidText
+	case line[0] <= '9' && isNginxError(line):
+		return selfLog
 	}
 	if s := wordShape(line); s != unknown {
 		return s
@@ -104,6 +107,8 @@ func bracketShape(line []byte) shape {
 		return jsonLine // a logger's batch
 	case bytes.HasPrefix(line, []byte("[GIN")):
 		return krakendText
+	case isErrorLog(line):
+		return selfLog
 	case len(line) > len("[10/Oct/2000:13:55:36 -0700]") && line[27] == ']':
 		return ssl
 	case len(line) > 30 && isDate(line[1:]) && line[11] == 'T':
@@ -113,6 +118,23 @@ func bracketShape(line []byte) shape {
 		return istioText
 	}
 	return clfLine // of a client with an IPv6 address in brackets
+}
+
+// isErrorLog reports whether line, which begins with a bracket, is of Apache's error log, `[Wed Oct 11 14:32:52 2000] [error] …`, also with
+// the access log's time, or of Envoy's log of itself, `[2025-10-10 11:55:36.043][1][info] …`.
+func isErrorLog(line []byte) bool {
+	if len(line) < 48 {
+		return false
+	}
+	if line[4] == ' ' && line[8] == ' ' && line[11] == ' ' && line[14] == ':' {
+		return bytes.Contains(line[:48], []byte("] ["))
+	}
+	return line[27] == ']' && line[29] == '[' || isDate(line[1:]) && line[11] == ' ' && bytes.Contains(line[:32], []byte("]["))
+}
+
+// isNginxError reports whether line is of nginx's error log: `2025/10/10 11:55:36 [error] 31#31: …`.
+func isNginxError(line []byte) bool {
+	return len(line) > 30 && line[4] == '/' && line[7] == '/' && line[10] == ' ' && line[13] == ':' && line[16] == ':' && line[19] == ' ' && line[20] == '['
 }
 
 // hashShape is that of a W3C log's own lines.

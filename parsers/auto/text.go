@@ -105,7 +105,7 @@ func (p *Parser) readShape(r *record.Record, s shape) {
 	case clfLine:
 		p.readCLF(r)
 		return
-	case directive:
+	case directive, selfLog:
 		field.Pass(r)
 		return
 	case tykWrapped:

@@ -21,7 +21,8 @@ const (
 	Timed    = Combined + ` $request_time $upstream_response_time`
 	Ingress  = Combined + ` $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] ` +
 		`$upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id`
-	Kong   = Combined + ` kong_request_id: "$kong_request_id"` // since Kong 3.5; Combined before
+	Kong   = Combined + ` kong_request_id: "$kong_request_id"`                                        // since Kong 3.5; Combined before
+	Stream = `$remote_addr [$time_local] $protocol $status $bytes_sent $bytes_received $session_time` // Kong's, of TCP and TLS
 	APISIX = `$remote_addr - $remote_user [$time_local] $http_host "$request" $status $body_bytes_sent $request_time ` +
 		`"$http_referer" "$http_user_agent" $upstream_addr $upstream_status $upstream_response_time ` +
 		`"$upstream_scheme://$upstream_host$upstream_uri"`

@@ -61,6 +61,10 @@ func meaning(name string) field.Op {
 		return number(record.RequestBytes)
 	case "content_length":
 		return number(record.RequestBodyBytes)
+	case "bytes_received": // of a stream
+		return number(record.RequestBytes)
+	case "session_time":
+		return field.Op{Action: field.Span, Field: record.Duration, Unit: field.Seconds}
 	case "request_time":
 		return field.Op{Action: field.Span, Field: record.Duration, Unit: field.Seconds}
 
