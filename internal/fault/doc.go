@@ -10,6 +10,11 @@ package fault
 // Points are all points, in the order in which a line and what becomes of it passes them.
 func Points() []string {
 	return []string{
+		"spool.writing",   // before a group of records is written; fail: the disk takes none
+		"spool.written",   // it is, in the page cache
+		"spool.synced",    // and on the disk
+		"spool.begun",     // a new segment is there, and has no record yet
+		"post.stored",     // a post's records are in the spool, and it is not answered
 		"batch.read",      // a source has read a batch, and has not given it away
 		"batch.taken",     // the dispatcher has it
 		"records.handed",  // a task's records are with the record sinks

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/sources/envelope"
 	"github.com/gatemeter/gatemeter/sources/spool"
 )
@@ -50,6 +51,10 @@ func (s *Source) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := s.append(r.Context(), g); err != nil {
 		s.answer(w, r, statusOf(err), err)
+		return
+	}
+	if err := fault.At("post.stored"); err != nil {
+		s.answer(w, r, http.StatusServiceUnavailable, err)
 		return
 	}
 	s.count.bytes.Add(int64(g.Size()))

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/pipeline"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
@@ -144,6 +145,7 @@ func (s *Source) fill(b *batch.Batch) error {
 // send gives b away.
 func (s *Source) send(ctx context.Context, out chan<- *batch.Batch, b *batch.Batch) error {
 	b.Partition = s.partition
+	_ = fault.At("batch.read")
 	select {
 	case out <- b:
 		return nil

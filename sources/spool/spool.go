@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/gatemeter/gatemeter/internal/fault"
 )
 
 // Spool is an open spool. Its methods are safe for concurrent use. One process uses a folder at a time; that it does is up to
@@ -136,7 +138,11 @@ func (s *Spool) Append(ctx context.Context, g *Group) (first int64, err error) {
 			return 0, err
 		}
 	}
-	if err := s.put(g); err != nil {
+	err = fault.At("spool.writing")
+	if err == nil {
+		err = s.put(g)
+	}
+	if err != nil {
 		s.stats.Failures++
 		s.fail("append to the spool", err)
 		return 0, err
@@ -147,6 +153,7 @@ func (s *Spool) Append(ctx context.Context, g *Group) (first int64, err error) {
 	s.keys.add(g.Key)
 	s.stats.Appended += int64(g.Len())
 	s.stats.Groups++
+	_ = fault.At("spool.written") // what is there is there
 	select {
 	case s.dirty <- struct{}{}:
 	default:
@@ -238,7 +245,7 @@ func (s *Spool) begin() error {
 	s.segments = append(s.segments, &segment{base: s.next, after: s.end, path: path, size: int64(len(b)), file: f})
 	s.bytes += int64(len(b))
 	s.sealed = false
-	return nil
+	return fault.At("spool.begun")
 }
 
 func segmentName(base int64) string { return fmt.Sprintf("%016x"+suffix, base) }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/gatemeter/gatemeter/internal/fault"
 )
 
 // syncer syncs what has been appended, at once after a silence and else each FsyncEvery, until Close.
@@ -72,6 +74,10 @@ func (s *Spool) sync() error {
 				break
 			}
 		}
+	}
+
+	if err == nil {
+		err = fault.At("spool.synced")
 	}
 
 	s.mu.Lock()
