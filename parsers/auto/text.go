@@ -35,9 +35,8 @@ func (f *Formats) compileTexts() error {
 	for s, l := range layouts {
 		f.texts[s] = func() reader { return columns.NewParser(l) }
 	}
-	known := func() map[string]pairs.Target { return Known(userjson.WellKnown()) }
 	for s, m := range map[shape]*pairs.Mapping{
-		tykAccess: pairs.TykAccess(), tykMap: pairs.TykPump(), logfmt: pairs.NewLogfmt(known()), ltsv: pairs.NewLTSV(known()),
+		tykAccess: pairs.TykAccess(), tykMap: pairs.TykPump(), logfmt: pairs.NewLogfmt(userjson.WellKnown()), ltsv: pairs.NewLTSV(userjson.WellKnown()),
 	} {
 		f.texts[s] = func() reader { return pairs.New(m) }
 	}
@@ -77,19 +76,6 @@ func (f *Formats) compileTexts() error {
 	f.texts[haproxyText] = func() reader { return haproxy.New(nil) }
 	f.texts[traefikText] = func() reader { return traefik.New() }
 	return nil
-}
-
-// Known returns well-known names as pairs' targets.
-func Known(names map[string]userjson.Known) map[string]pairs.Target {
-	known := make(map[string]pairs.Target, len(names))
-	for name, k := range names {
-		rank := min(k.Rank, pairs.ByHabit-1)
-		if k.ByHabit() {
-			rank = pairs.ByHabit
-		}
-		known[name] = pairs.Target{Op: k.Op, Rank: rank}
-	}
-	return known
 }
 
 // readShape reads r.Line as what it looks like.

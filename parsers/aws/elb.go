@@ -43,7 +43,7 @@ func ALB() *columns.Layout {
 	agent := text("user_agent", record.UserAgent)
 	agent.Escape = escape.Hex
 	return &columns.Layout{
-		Name: "aws_alb", Kind: "aws_alb", Separator: ' ', Quoting: columns.Quoted, Least: 12,
+		Name: "aws_alb", Kind: "aws_alb", Separator: ' ', Quoting: columns.Quoted, Least: 18,
 		Columns: []columns.Column{
 			skip("type"), of("time", field.TimeISO, record.Time), skip("elb"), of("client:port", field.Client, record.ClientAddress),
 			of("target:port", field.Upstream, record.UpstreamAddress),
@@ -58,9 +58,7 @@ func ALB() *columns.Layout {
 			skip("conn_trace_id"),
 		},
 		Finish: func(r *record.Record, values [][]byte) (record.Reason, int) {
-			if len(values) > albGoal {
-				service(r, values[albGoal])
-			}
+			service(r, values[albGoal])
 			if len(r.Service) == 0 {
 				loadBalancer(r, values[albName])
 			}
@@ -94,7 +92,7 @@ func NLB() *columns.Layout {
 	span := of("connection_time", field.Span, record.Duration)
 	span.Unit = field.Milliseconds
 	return &columns.Layout{
-		Name: "aws_nlb", Kind: "aws_nlb", Separator: ' ', Least: 16,
+		Name: "aws_nlb", Kind: "aws_nlb", Separator: ' ', Least: 17,
 		Columns: []columns.Column{
 			skip("type"), skip("version"), of("time", field.TimeISO, record.Time), skip("elb"), skip("listener"),
 			of("client:port", field.Client, record.ClientAddress), of("destination:port", field.Upstream, record.UpstreamAddress),

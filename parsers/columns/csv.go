@@ -10,16 +10,10 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
-// Known is what is done with a column that a name alone gives a place, and its rank among names for the same: the lowest counts.
-type Known struct {
-	field.Op
-	Rank uint8
-}
-
 // CSV makes a layout of a line of columns' names, as it stands at the head of many files: `time,method,path,status`. What separates
 // them there, a comma, semicolon, tab or bar, does so in the log. A column that fields does not name and known does not know is left
 // aside. In the log that line is a header.
-func CSV(header string, fields map[string]field.Op, known map[string]Known) (*Layout, error) {
+func CSV(header string, fields map[string]field.Op, known map[string]field.Ranked) (*Layout, error) {
 	if len(header) > program.MaxFormat {
 		return nil, fmt.Errorf("its columns are longer than %d bytes", program.MaxFormat)
 	}

@@ -26,26 +26,17 @@ const (
 // MaxPairs bounds how many pairs of a line are looked at.
 const MaxPairs = 256
 
-// Ranks say which of several keys fills a field: the lowest. Of keys of one rank the first in the line does.
+// Ranks of a format's own names.
 const (
-	ByConfig uint8 = iota + 1
-	ByName         // the format's own names
-	BySecond       // its second choice
-	ByHabit        // names in common use; a value that is not what the name says is left aside
-	never
+	byName   = field.ByConfig + 1
+	bySecond = field.ByConfig + 2 // where there is none of those
 )
-
-// Target is where a value goes.
-type Target struct {
-	field.Op
-	Rank uint8
-}
 
 // Mapping says what becomes of which key. It is not changed by use.
 type Mapping struct {
 	Name, Kind string
 	Syntax     Syntax
-	Keys       map[string]Target
+	Keys       map[string]field.Ranked
 	Order      []string // GoMap: all keys there are, sorted, as Go prints them
 
 	// Select, when it is not "", is a pair that a record of the format has, `prefix=access-log`: lines with another value, or
@@ -62,7 +53,7 @@ type Mapping struct {
 // Map puts a config's fields over the mapping's own.
 func (m *Mapping) Map(fields map[string]field.Op) {
 	for name, op := range fields {
-		m.Keys[name] = Target{Op: op, Rank: ByConfig}
+		m.Keys[name] = field.Ranked{Op: op, Rank: field.ByConfig}
 	}
 }
 
@@ -96,7 +87,7 @@ func (p *Parser) Parse(recs []record.Record) {
 func (p *Parser) Read(r *record.Record) {
 	m := p.mapping
 	for i := range p.ranks {
-		p.ranks[i] = never
+		p.ranks[i] = field.Never
 	}
 	p.filled, p.chosen = 0, m.Select == ""
 	switch m.Syntax {
@@ -141,7 +132,7 @@ func (p *Parser) take(r *record.Record, key, v []byte, at int) bool {
 }
 
 // fill puts v where t says. It returns false when it has failed r.
-func (p *Parser) fill(r *record.Record, t *Target, v []byte, at int) bool {
+func (p *Parser) fill(r *record.Record, t *field.Ranked, v []byte, at int) bool {
 	if field.Absent(v) || t.Field.Class() != record.Text && field.None(v) {
 		return true
 	}
@@ -153,7 +144,7 @@ func (p *Parser) fill(r *record.Record, t *Target, v []byte, at int) bool {
 		r.TimeNanos = 0
 	}
 	if reason := p.reader.Take(r, &t.Op, v); reason != record.None {
-		if t.Rank == ByHabit {
+		if t.Rank == field.ByHabit {
 			r.TimeNanos = before
 			return true
 		}

@@ -22,7 +22,7 @@ func read(m *Mapping, line string) *record.Record {
 }
 
 func mapping(s Syntax) *Mapping {
-	return &Mapping{Name: "x", Kind: "x", Syntax: s, Keys: map[string]Target{
+	return &Mapping{Name: "x", Kind: "x", Syntax: s, Keys: map[string]field.Ranked{
 		"t": to(field.TimeEpoch, record.Time), "a": to(field.Text, record.UserAgent), "u": to(field.Text, record.User), "s": to(field.Number, record.Status),
 	}, Order: []string{"a", "b", "s", "t", "u"}}
 }
@@ -65,7 +65,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 
 func TestRanks(t *testing.T) {
 	m := mapping(Logfmt)
-	m.Keys["habit"] = Target{Op: field.Op{Action: field.Number, Field: record.Status}, Rank: ByHabit}
+	m.Keys["habit"] = field.Ranked{Op: field.Op{Action: field.Number, Field: record.Status}, Rank: field.ByHabit}
 	m.Map(map[string]field.Op{"mine": {Action: field.Number, Field: record.Status}})
 	f := func(line string, want int32, reason record.Reason) {
 		t.Helper()

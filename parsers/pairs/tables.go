@@ -7,24 +7,25 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
-func to(action field.Action, f record.Field) Target {
-	return Target{Op: field.Op{Action: action, Field: f}, Rank: ByName}
+func to(action field.Action, f record.Field) field.Ranked {
+	return field.Ranked{Op: field.Op{Action: action, Field: f}, Rank: byName}
 }
 
-func millis(f record.Field) Target {
-	return Target{Op: field.Op{Action: field.Span, Field: f, Unit: field.Milliseconds}, Rank: ByName}
+func millis(f record.Field) field.Ranked {
+	return field.Ranked{Op: field.Op{Action: field.Span, Field: f, Unit: field.Milliseconds}, Rank: byName}
 }
 
-func seconds(f record.Field) Target {
-	return Target{Op: field.Op{Action: field.SpanSum, Field: f, Unit: field.Seconds}, Rank: ByName}
+func seconds(f record.Field) field.Ranked {
+	return field.Ranked{Op: field.Op{Action: field.SpanSum, Field: f, Unit: field.Seconds}, Rank: byName}
 }
 
-func micros(f record.Field) Target {
-	return Target{Op: field.Op{Action: field.Span, Field: f, Unit: field.Microseconds}, Rank: BySecond}
+func micros(f record.Field) field.Ranked {
+	return field.Ranked{Op: field.Op{Action: field.Span, Field: f, Unit: field.Microseconds}, Rank: bySecond}
 }
 
-func (t Target) second() Target {
-	t.Rank = BySecond
+// second makes t the second choice for its field.
+func second(t field.Ranked) field.Ranked {
+	t.Rank = bySecond
 	return t
 }
 
@@ -35,14 +36,14 @@ func (t Target) second() Target {
 func TykAccess() *Mapping {
 	return &Mapping{
 		Name: "tyk_access", Kind: "tyk", Syntax: Logfmt, Select: "prefix", Selected: "access-log", selection: []byte("prefix=access-log"),
-		Keys: map[string]Target{
+		Keys: map[string]field.Ranked{
 			"time": to(field.TimeISO, record.Time), "status": to(field.Number, record.Status),
 			"method": to(field.Text, record.Method), "original_path": to(field.Text, record.URL),
-			"path": to(field.Text, record.URL).second(), "api_key": to(field.Text, record.Consumer),
+			"path": second(to(field.Text, record.URL)), "api_key": to(field.Text, record.Consumer),
 			"protocol": to(field.Protocol, record.HTTPVersion), "host": to(field.HostPort, record.Domain),
-			"client_ip": to(field.Text, record.ClientAddress), "remote_addr": to(field.Client, record.ClientAddress).second(),
+			"client_ip": to(field.Text, record.ClientAddress), "remote_addr": second(to(field.Client, record.ClientAddress)),
 			"user_agent": to(field.Text, record.UserAgent), "trace_id": to(field.Trace, record.TraceID),
-			"api_name": to(field.Text, record.Service), "api_id": to(field.Text, record.Service).second(),
+			"api_name": to(field.Text, record.Service), "api_id": second(to(field.Text, record.Service)),
 			"latency_total": millis(record.Duration), "upstream_latency": millis(record.UpstreamDuration),
 			"latency_gateway": millis(record.GatewayDuration), "upstream_addr": to(field.Upstream, record.UpstreamAddress),
 			"upstream_status": to(field.Number, record.UpstreamStatus),
@@ -68,24 +69,24 @@ func TykPump() *Mapping {
 			"alias", "api_id", "api_key", "api_name", "api_version", "content_length", "host", "ip_address", "method", "oauth_id",
 			"org_id", "path", "raw_path", "raw_request", "raw_response", "request_time_ms", "response_code", "timestamp", "user_agent",
 		},
-		Keys: map[string]Target{
+		Keys: map[string]field.Ranked{
 			"timestamp": to(field.TimeGo, record.Time), "response_code": to(field.Number, record.Status),
-			"method": to(field.Text, record.Method), "path": to(field.Text, record.URL).second(), "raw_path": to(field.Text, record.URL),
+			"method": to(field.Text, record.Method), "path": second(to(field.Text, record.URL)), "raw_path": to(field.Text, record.URL),
 			"host": to(field.HostPort, record.Domain), "ip_address": to(field.Text, record.ClientAddress),
 			"user_agent": to(field.Text, record.UserAgent), "api_name": to(field.Text, record.Service),
-			"api_id": to(field.Text, record.Service).second(), "alias": to(field.Text, record.Consumer),
-			"oauth_id": to(field.Text, record.Consumer).second(), "request_time_ms": millis(record.Duration),
+			"api_id": second(to(field.Text, record.Service)), "alias": to(field.Text, record.Consumer),
+			"oauth_id": second(to(field.Text, record.Consumer)), "request_time_ms": millis(record.Duration),
 			"content_length": to(field.Number, record.RequestBodyBytes),
 		},
 	}
 }
 
 // NewLTSV returns the mapping of Labeled Tab-separated Values, by the labels that ltsv.org recommends. Their `host` is the client.
-func NewLTSV(known map[string]Target) *Mapping {
+func NewLTSV(known map[string]field.Ranked) *Mapping {
 	m := &Mapping{Name: "ltsv", Kind: "ltsv", Syntax: LTSV, Least: 2, Keys: known}
-	for key, target := range map[string]Target{
+	for key, target := range map[string]field.Ranked{
 		"time": to(field.TimeAny, record.Time), "host": to(field.Text, record.ClientAddress),
-		"forwardedfor": to(field.Forwarded, record.ClientAddress).second(), "user": to(field.Text, record.User),
+		"forwardedfor": second(to(field.Forwarded, record.ClientAddress)), "user": to(field.Text, record.User),
 		"req": to(field.Request, record.NoField), "method": to(field.Text, record.Method), "uri": to(field.Text, record.URL),
 		"protocol": to(field.Protocol, record.HTTPVersion), "status": to(field.Number, record.Status),
 		"size": to(field.Octets, record.ResponseBodyBytes), "reqsize": to(field.Octets, record.RequestBytes),
@@ -100,10 +101,10 @@ func NewLTSV(known map[string]Target) *Mapping {
 
 // NewLogfmt returns the mapping of logfmt by names in common use. Lengths of time have their unit in the value (`duration=1.2ms`)
 // or in the name (`duration_ms=1`).
-func NewLogfmt(known map[string]Target) *Mapping {
+func NewLogfmt(known map[string]field.Ranked) *Mapping {
 	m := &Mapping{Name: "logfmt", Kind: "logfmt", Syntax: Logfmt, Least: 2, Keys: known}
-	habit := func(t Target) Target {
-		t.Rank = ByHabit
+	habit := func(t field.Ranked) field.Ranked {
+		t.Rank = field.ByHabit
 		return t
 	}
 	for _, name := range []string{"duration", "elapsed", "took", "latency", "response_time"} {
@@ -113,13 +114,13 @@ func NewLogfmt(known map[string]Target) *Mapping {
 		m.Keys[name+"_s"] = habit(seconds(record.Duration))
 		m.Keys[name+"_seconds"] = habit(seconds(record.Duration))
 	}
-	for key, target := range map[string]Target{
+	for key, target := range map[string]field.Ranked{
 		"remote_addr": to(field.Client, record.ClientAddress), "upstream_addr": to(field.Upstream, record.UpstreamAddress),
 		"trace_id": to(field.Trace, record.TraceID), "traceparent": to(field.Trace, record.TraceID),
 	} {
 		m.Keys[key] = target
 	}
-	for key, target := range map[string]Target{
+	for key, target := range map[string]field.Ranked{
 		"service": to(field.Text, record.Service), "route": to(field.Text, record.Route), "bytes": to(field.Octets, record.ResponseBodyBytes),
 		"size": to(field.Octets, record.ResponseBodyBytes), "remote": to(field.Client, record.ClientAddress),
 		"fwd": to(field.Forwarded, record.ClientAddress), "uri": to(field.Text, record.URL), "code": to(field.Number, record.Status),

@@ -15,12 +15,6 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
-// Known is what is done with a group whose name alone gives it a place, and its rank among names for the same: the lowest counts.
-type Known struct {
-	field.Op
-	Rank uint8
-}
-
 // Expression is a compiled expression. It is not changed by use.
 type Expression struct {
 	name string // of the format
@@ -36,7 +30,7 @@ type op struct {
 
 // Compile compiles an expression. names, when it is not nil, are the groups' names in place of the expression's own: those of RE2
 // can have no dots.
-func Compile(format, expression string, names []string, fields map[string]field.Op, known map[string]Known) (*Expression, error) {
+func Compile(format, expression string, names []string, fields map[string]field.Op, known map[string]field.Ranked) (*Expression, error) {
 	if len(expression) > program.MaxFormat {
 		return nil, fmt.Errorf("it is longer than %d bytes", program.MaxFormat)
 	}

@@ -23,7 +23,7 @@ func New() *columns.Layout {
 		return columns.Column{Name: name, Op: field.Op{Action: action, Field: f, Unit: field.Milliseconds}}
 	}
 	return &columns.Layout{
-		Name: "squid", Kind: "squid", Separator: ' ', Padded: true, Least: 9,
+		Name: "squid", Kind: "squid", Separator: ' ', Padded: true, Least: 10,
 		Columns: []columns.Column{
 			column("time", field.TimeEpoch, record.Time), column("elapsed", field.Span, record.Duration),
 			column("client", field.Text, record.ClientAddress), column("result/status", field.Skip, record.NoField),

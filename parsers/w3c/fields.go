@@ -27,8 +27,8 @@ const CloudFront = "#Fields: date time x-edge-location sc-bytes c-ip cs-method c
 	"x-forwarded-for ssl-protocol ssl-cipher x-edge-response-result-type cs-protocol-version fle-status fle-encrypted-fields " +
 	"c-port time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end"
 
-// leastCloudFront is how many columns CloudFront's first logs had.
-const leastCloudFront = 12
+// leastCloudFront is how many columns CloudFront's logs had until 2014.
+const leastCloudFront = 18
 
 // NewCloudFront returns the layout of CloudFront's standard logs: tabs between values, seconds, percent signs.
 func NewCloudFront() *columns.Layout {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/gatemeter/gatemeter/parsers/apache"
-	"github.com/gatemeter/gatemeter/parsers/auto"
 	"github.com/gatemeter/gatemeter/parsers/aws"
 	"github.com/gatemeter/gatemeter/parsers/columns"
 	"github.com/gatemeter/gatemeter/parsers/envoy"
@@ -176,21 +175,15 @@ func compileHAProxy(fields map[string]field.Op) (func() Parser, error) {
 }
 
 func compileLogfmt(fields map[string]field.Op) (func() Parser, error) {
-	return ofPairs(func() *pairs.Mapping { return pairs.NewLogfmt(knownPairs()) })(fields)
+	return ofPairs(func() *pairs.Mapping { return pairs.NewLogfmt(userjson.WellKnown()) })(fields)
 }
 
 func compileLTSV(fields map[string]field.Op) (func() Parser, error) {
-	return ofPairs(func() *pairs.Mapping { return pairs.NewLTSV(knownPairs()) })(fields)
+	return ofPairs(func() *pairs.Mapping { return pairs.NewLTSV(userjson.WellKnown()) })(fields)
 }
 
-func knownPairs() map[string]pairs.Target { return auto.Known(userjson.WellKnown()) }
-
 func compileCSV(header string, fields map[string]field.Op) (func() Parser, error) {
-	known := map[string]columns.Known{}
-	for name, k := range userjson.WellKnown() {
-		known[name] = columns.Known(k)
-	}
-	l, err := columns.CSV(header, fields, known)
+	l, err := columns.CSV(header, fields, userjson.WellKnown())
 	if err != nil {
 		return nil, err
 	}
@@ -198,14 +191,10 @@ func compileCSV(header string, fields map[string]field.Op) (func() Parser, error
 }
 
 func compileRegex(format, expression string, names []string, fields map[string]field.Op) (func() Parser, error) {
-	known := map[string]regex.Known{
-		// go-grok's names for two of ECS'
-		"source.address":          {Op: field.Op{Action: field.Text, Field: record.ClientAddress}, Rank: 2},
-		"http.response.body.size": {Op: field.Op{Action: field.Octets, Field: record.ResponseBodyBytes}, Rank: 2},
-	}
-	for name, k := range userjson.WellKnown() {
-		known[name] = regex.Known(k)
-	}
+	known := userjson.WellKnown()
+	// go-grok's names for two of ECS'
+	known["source.address"] = field.Ranked{Op: field.Op{Action: field.Text, Field: record.ClientAddress}, Rank: field.ByConfig + 1}
+	known["http.response.body.size"] = field.Ranked{Op: field.Op{Action: field.Octets, Field: record.ResponseBodyBytes}, Rank: field.ByConfig + 1}
 	e, err := regex.Compile(format, expression, names, fields, known)
 	if err != nil {
 		return nil, err
