@@ -9,7 +9,7 @@ func (r *Redactor) member(line []byte, s sign) int {
 	if q == nil {
 		return s.end
 	}
-	if bytes.HasSuffix(line[:name], []byte("key")) || bytes.HasSuffix(line[:name], []byte("name")) {
+	if name > 4 && (string(line[name-3:name]) == "key" || string(line[name-4:name]) == "name") {
 		if from, to, value := q.pair(line, s.end); value > 0 {
 			if r.secretBefore(line[from:to], to-from) >= 0 {
 				return q.maskMember(line, value)

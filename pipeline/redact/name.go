@@ -26,29 +26,29 @@ func makeKinds() (t [256]uint8) {
 	return t
 }
 
-// endings are the last three letters of the known names; most names of a log are told apart by these.
+// endings are hashes of the last four letters of the known names; nearly all other names of a log are told apart by these.
 type endings struct {
 	set   [1 << 15 / 64]uint64
 	short bool // there are names of less than three letters
 }
 
 func (e *endings) add(folded string) {
-	n := len(folded)
-	if n < 3 {
-		e.short = true
-		return
+	var last uint32
+	for _, c := range []byte(folded[max(0, len(folded)-4):]) {
+		last = last<<5 | uint32(c&31)
 	}
-	h := ending(folded[n-3], folded[n-2], folded[n-1])
+	h := hash(last)
 	e.set[h/64] |= 1 << (h % 64)
+	e.short = e.short || len(folded) < 3
 }
 
-func (e *endings) has(a, b, c byte) bool {
-	h := ending(a, b, c)
+// has reports whether a name ends with these letters, 5 bits each. They are the same in either case.
+func (e *endings) has(last uint32) bool {
+	h := hash(last)
 	return e.set[h/64]&(1<<(h%64)) != 0
 }
 
-// ending is a number for three letters in either case.
-func ending(a, b, c byte) uint { return uint(a&31)<<10 | uint(b&31)<<5 | uint(c&31) }
+func hash(last uint32) uint32 { return last * 0x9e3779b1 >> (32 - 15) } // Fibonacci hashing
 
 // secretBefore returns where the name that ends before i begins when it, or a part of it, is one to be masked, else -1.
 func (r *Redactor) secretBefore(line []byte, i int) int {
@@ -58,32 +58,37 @@ func (r *Redactor) secretBefore(line []byte, i int) int {
 	return r.readBackwards(line, i)
 }
 
-// maySecretEnd is false when no secret's name can end before i. It looks at the last three letters, and leaves whatever is not
+// maySecretEnd is false when no secret's name can end before i. It looks at the last four letters, and leaves whatever is not
 // plain to readBackwards.
 func (r *Redactor) maySecretEnd(line []byte, i int) bool {
-	var last [3]byte
-	for n := len(last); n > 0; {
+	if r.endings.short {
+		return true
+	}
+	var last uint32
+	for bits := 0; bits < 20; {
 		if i--; i < 0 {
-			return r.endings.short
+			return bits == 15 && r.endings.has(last)
 		}
 		switch c := line[i]; {
 		case isLetter(c):
-			n--
-			last[n] = c
+			last |= uint32(c&31) << bits
+			bits += 5
 		case c == '-' || c == '_':
 		case kinds[c] == boundary && c != '\\':
-			return r.endings.short
+			return bits == 15 && r.endings.has(last)
 		default:
 			return true
 		}
 	}
-	if i > 0 && unhex(last[0]) >= 0 && line[i-1]-'0' < 10 {
-		return true // perhaps the end of an encoded one, like the k in to%6Ben
+	if i > 0 && (line[i-1] == '\\' || isHigh(line, i-1) && unhex(line[i]) >= 0) {
+		return true // the first one may be an escape's, or the end of an encoded one, like the k in to%6Ben
 	}
-	if r.endings.short {
-		return true // in what looks like three letters there may be an escape's
-	}
-	return r.endings.has(last[0], last[1], last[2])
+	return r.endings.has(last)
+}
+
+// isHigh reports whether the first of the two digits of an encoded byte may stand at i.
+func isHigh(line []byte, i int) bool {
+	return line[i]-'0' < 10 || unhex(line[i]) >= 0 && (i == 0 || !isLetter(line[i-1]) || line[i-1] == 'x')
 }
 
 func isLetter(c byte) bool { return c|0x20-'a' < 26 }

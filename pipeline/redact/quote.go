@@ -40,6 +40,9 @@ func quoteAt(line []byte, i int) quote {
 
 // quoteBefore returns the quote that ends before i, blanks left aside, and where it begins; nil when there is none.
 func quoteBefore(line []byte, i int) (q quote, begin int) {
+	if i > 1 && line[i-1] == '"' && line[i-2] != '\\' {
+		return line[i-1 : i], i - 1 // most are so
+	}
 	for i > 0 {
 		if c := line[i-1]; c == ' ' || c == '\t' || c == '+' {
 			i--
