@@ -79,6 +79,7 @@ func compareValues(want, got values) error {
 	var d differences
 	n := 0
 	for _, name := range slices.Sorted(maps.Keys(want)) {
+		kind := kindOf(name)
 		for _, window := range slices.Sorted(maps.Keys(want[name])) {
 			n++
 			w := want[name][window]
@@ -86,7 +87,7 @@ func compareValues(want, got values) error {
 			switch {
 			case !ok:
 				d.add("%s at %d: missing, want %v", name, window, w)
-			case !agree(kindOf(name), w, g):
+			case !agree(kind, w, g):
 				d.add("%s at %d: %v, want %v", name, window, g, w)
 			}
 		}

@@ -19,12 +19,12 @@ import (
 
 // TestFaultRename: rotation by rename and create every 100 ms, under a server that never pauses.
 func TestFaultRename(t *testing.T) {
-	w := newWorld(t, size(40_000, 1_000_000))
+	w := newWorld(t, size(20_000, 1_000_000))
 	w.addGraphite(strictgraphite.Options{})
 	w.addElasticsearch()
 	p := w.newWriter()
 	w.start()
-	poured := p.pour(w.log.lines, 20_000)
+	poured := p.pour(w.log.lines, 10_000)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	rotations := 0
@@ -61,12 +61,12 @@ func (w *world) lostNothing() {
 // TestFaultCopyTruncate: rotation by copytruncate. The server is held up between copy and cut, as else logrotate itself loses
 // lines.
 func TestFaultCopyTruncate(t *testing.T) {
-	w := newWorld(t, size(30_000, 600_000))
+	w := newWorld(t, size(15_000, 600_000))
 	w.addGraphite(strictgraphite.Options{})
 	w.addElasticsearch()
 	p := w.newWriter()
 	w.start()
-	poured := p.pour(w.log.lines, 10_000)
+	poured := p.pour(w.log.lines, 5_000)
 	tick := time.NewTicker(time.Duration(size(500, 2000)) * time.Millisecond)
 	defer tick.Stop()
 	rotations := 0
@@ -98,13 +98,13 @@ func TestFaultCopyTruncate(t *testing.T) {
 func TestFaultCopyTruncateUnderLoad(t *testing.T) {
 	w := newWorld(t, 0)
 	w.addElasticsearch()
-	lines := make([][]byte, size(30_000, 600_000))
+	lines := make([][]byte, size(15_000, 600_000))
 	for i := range lines {
 		lines[i] = []byte(oddLine(i*200/len(lines), "/line/"+strconv.Itoa(i), "200") + " 0.010 0.009\n")
 	}
 	p := w.newWriter()
 	w.start()
-	poured := p.pour(lines, 10_000)
+	poured := p.pour(lines, 5_000)
 	tick := time.NewTicker(time.Duration(size(500, 2000)) * time.Millisecond)
 	defer tick.Stop()
 	rotations := 0
@@ -184,7 +184,7 @@ func marker(text []byte) int {
 func TestFaultRotatedWhileBehind(t *testing.T) {
 	for _, mode := range []string{"rename", "copytruncate"} {
 		t.Run(mode, func(t *testing.T) {
-			w := newWorld(t, size(50_000, 500_000))
+			w := newWorld(t, size(35_000, 500_000))
 			w.addGraphite(strictgraphite.Options{})
 			w.addElasticsearch()
 			w.search.KeepSources(0)

@@ -187,6 +187,13 @@ func (s *Server) Values() map[string]map[int64]string {
 	return all
 }
 
+// Series returns a copy of the values of one series, by Unix seconds.
+func (s *Server) Series(name string) map[int64]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.values[name])
+}
+
 // Value returns the value of a series at a time, "" when there is none.
 func (s *Server) Value(name string, time int64) string {
 	s.mu.Lock()
