@@ -197,10 +197,21 @@ func (l *loader) source(key string, s *Source) {
 	switch s.Type {
 	case "file":
 		l.fileSource(key, s)
+	case "kafka":
+		l.kafkaSource(key, s)
 	case "syslog":
 		l.syslogSource(key, s)
 	case "http":
 		l.httpSource(key, s)
+	}
+}
+
+func (l *loader) start(key, start string) {
+	if start == "beginning" || start == "end" {
+		return
+	}
+	if _, err := time.Parse(time.RFC3339, start); err != nil {
+		l.at(key, "%s is neither beginning nor end nor a time like 2026-11-21T00:00:00Z", quote(start))
 	}
 }
 
@@ -218,11 +229,7 @@ func (l *loader) fileSource(key string, s *Source) {
 			l.warn(key+".paths", quote(p)+" is relative: it depends on the folder gatemeter is started in")
 		}
 	}
-	if s.Start != "beginning" && s.Start != "end" {
-		if _, err := time.Parse(time.RFC3339, s.Start); err != nil {
-			l.at(key+".start", "%s is neither beginning nor end nor a time like 2026-11-21T00:00:00Z", quote(s.Start))
-		}
-	}
+	l.start(key+".start", s.Start)
 	l.duration(key+".rotate_wait", s.RotateWait, 0, time.Hour)
 	l.duration(key+".poll_interval", s.PollInterval, 10*time.Millisecond, time.Minute)
 }

@@ -31,7 +31,7 @@ type Log struct {
 // Source is one source. Which keys it takes depends on its type.
 type Source struct {
 	Name string // its key under sources:
-	Type string `key:"type"` // file, stdin, syslog or http
+	Type string `key:"type"` // file, stdin, kafka, syslog or http
 
 	Format   string            `key:"format"`   // a name, auto, or an nginx or Apache format string; default auto
 	Escape   string            `key:"escape"`   // of an nginx format string: default, json or none
@@ -42,12 +42,19 @@ type Source struct {
 	MaxLine  Size              `key:"max_line"`
 
 	Paths        []string      `key:"paths" for:"file"`         // files and globs
-	Start        string        `key:"start" for:"file"`         // beginning, end or a time, for files without a cursor; default beginning
+	Start        string        `key:"start" for:"file,kafka"`   // beginning, end or a time, for what has no cursor; default beginning
 	RotateWait   time.Duration `key:"rotate_wait" for:"file"`   // how long a rotated file is quiet before it is left; default 2s
 	PollInterval time.Duration `key:"poll_interval" for:"file"` // default 250ms
 
+	Brokers        []string      `key:"brokers" for:"kafka"`         // host:port, or tls://host:port; some of the cluster's
+	Topics         []string      `key:"topics" for:"kafka"`          // names, and patterns with *, ? and [
+	Group          string        `key:"group" for:"kafka"`           // of consumers that share the partitions; default gatemeter
+	SASL           string        `key:"sasl" for:"kafka"`            // plain, scram-sha-256 or scram-sha-512; default nobody logs in
+	SessionTimeout time.Duration `key:"session_timeout" for:"kafka"` // silent for this long, a process loses its partitions; default 30s
+	PartitionWatch time.Duration `key:"partition_watch" for:"kafka"` // how often to look for new topics and partitions; default 5s
+
 	Listen         []string `key:"listen" for:"syslog,http"`          // syslog: udp://, tcp://, tls:// host:port, unix://, unixgram:// path; http: http://, https://
-	TLS            TLS      `key:"tls" for:"syslog,http"`             // of addresses with tls:// or https://; with ca clients have to show a certificate
+	TLS            TLS      `key:"tls" for:"syslog,http,kafka"`       // of addresses with tls:// or https://; where others connect, with ca they have to show a certificate
 	AllowedSources []string `key:"allowed_sources" for:"syslog,http"` // networks that may send; default all
 	MaxConnections int      `key:"max_connections" for:"syslog,http"` // at a time; default 1024
 	Spool          Spool    `key:"spool" for:"syslog,http"`
@@ -58,14 +65,14 @@ type Source struct {
 	Sockets          int           `key:"sockets" for:"syslog"`           // for each UDP address; default 0: one for each CPU, at most 4
 	ReceiveBuffer    Size          `key:"receive_buffer" for:"syslog"`    // of a UDP socket, in the kernel; default 4MiB
 
-	Username  string        `key:"username" for:"http"` // what posts must show, one of those given; default nothing
-	Password  Secret        `key:"password" for:"http"`
+	Username  string        `key:"username" for:"http,kafka"` // what posts must show, one of those given, or what kafka is shown; default nothing
+	Password  Secret        `key:"password" for:"http,kafka"`
 	Token     Secret        `key:"token" for:"http"`
-	AccessKey Secret        `key:"access_key" for:"http"` // Firehose's
-	Envelope  string        `key:"envelope" for:"http"`   // auto, none, message or log; default auto
-	Dedupe    string        `key:"dedupe" for:"http"`     // auto, id, body or never; default auto
-	MaxBody   Size          `key:"max_body" for:"http"`   // of a post, also decompressed; default 64MiB
-	Timeout   time.Duration `key:"timeout" for:"http"`    // in which a post must have come; default 1m
+	AccessKey Secret        `key:"access_key" for:"http"`     // Firehose's
+	Envelope  string        `key:"envelope" for:"http,kafka"` // auto, none, message or log; default auto
+	Dedupe    string        `key:"dedupe" for:"http"`         // auto, id, body or never; default auto
+	MaxBody   Size          `key:"max_body" for:"http"`       // of a post, also decompressed; default 64MiB
+	Timeout   time.Duration `key:"timeout" for:"http"`        // in which a post must have come; default 1m
 }
 
 // Spool is how what a source receives is kept.
@@ -170,9 +177,9 @@ type TLS struct {
 
 // The types that exist, and those that users know from elsewhere or from our plans.
 var (
-	sourceTypes = []string{"file", "stdin", "syslog", "http"}
+	sourceTypes = []string{"file", "stdin", "kafka", "syslog", "http"}
 	sinkTypes   = []string{"graphite", "statsd", "elasticsearch"}
-	laterTypes  = []string{"kafka", "prometheus", "datadog"}
+	laterTypes  = []string{"prometheus", "datadog"}
 )
 
 // DefaultConfig returns a configuration without sources and sinks.
@@ -195,6 +202,7 @@ func defaultSource(name string) *Source {
 		Name: name, Format: "auto", MaxLine: 64 << 10, Start: "beginning", RotateWait: 2 * time.Second, PollInterval: 250 * time.Millisecond,
 		MaxConnections: 1024, Spool: Spool{MaxSize: 1 << 30, Full: "block", Fsync: "200ms"},
 		Header: "strip", IdleTimeout: time.Hour, HandshakeTimeout: 10 * time.Second, ReceiveBuffer: 4 << 20,
+		Group: "gatemeter", SessionTimeout: 30 * time.Second, PartitionWatch: 5 * time.Second,
 		Envelope: "auto", Dedupe: "auto", MaxBody: 64 << 20, Timeout: time.Minute,
 	}
 }

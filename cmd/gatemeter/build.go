@@ -180,6 +180,10 @@ func (p *process) addSource(set *pipeline.Settings, c *config.Config, s *config.
 			return fmt.Errorf("source %s: %w", s.Name, err)
 		}
 		settings.Source = src
+	case "kafka":
+		if err := p.addKafka(&settings, s, pool, with); err != nil {
+			return fmt.Errorf("source %s: %w", s.Name, err)
+		}
 	case "syslog", "http":
 		if err := p.addReceiver(&settings, c, s, pool, with); err != nil {
 			return fmt.Errorf("source %s: %w", s.Name, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ func newCheckCommand() *cobra.Command {
 func describe(w io.Writer, c *config.Config) {
 	for _, name := range sorted(c.Sources) {
 		s := c.Sources[name]
-		fmt.Fprintf(w, "  source %s: %s %s, format %.60q\n", name, s.Type, strings.Join(s.Paths, " "), s.Format)
+		fmt.Fprintf(w, "  source %s: %s %s, format %.60q\n", name, s.Type, strings.Join(slices.Concat(s.Paths, s.Listen, s.Topics), " "), s.Format)
 	}
 	fmt.Fprintf(w, "  windows of %v, final %v after their end, as shard %s\n", c.Metrics.Window, c.Metrics.Lateness+c.Metrics.Amend, c.Shard)
 	for _, name := range sorted(c.Sinks) {

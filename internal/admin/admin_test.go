@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -27,6 +28,7 @@ import (
 	"github.com/gatemeter/gatemeter/sinks/graphite"
 	"github.com/gatemeter/gatemeter/sinks/statsd"
 	"github.com/gatemeter/gatemeter/sources/file"
+	"github.com/gatemeter/gatemeter/sources/kafka"
 	"github.com/gatemeter/gatemeter/sources/push"
 	"github.com/gatemeter/gatemeter/sources/spool"
 	"github.com/gatemeter/gatemeter/sources/syslog"
@@ -251,6 +253,7 @@ func everything(emit func(Sample)) {
 	Spool("lb", spool.Stats{Bytes: 1}, emit)
 	Syslog("lb", syslog.Stats{Received: 1}, emit)
 	HTTP("api", push.Stats{Records: 1}, emit)
+	Kafka("gw", kafka.Stats{Partitions: []kafka.PartitionStats{{Name: "t-0", Next: 5, High: 9, Newest: 1}}}, time.Now(), emit)
 	Files("edge", file.Stats{Refused: 2, Errors: 1, Partitions: []file.PartitionStats{{Name: "/var/log/a.log", Errors: 2, LostBytes: 7}}}, emit)
 	Graphite("graphite", graphite.Stats{Connects: 1, Points: 30}, emit)
 	StatsD("statsd", statsd.Stats{Connects: 1, OldGauges: 3}, emit)

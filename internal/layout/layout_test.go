@@ -56,6 +56,7 @@ var thirdParty = map[string]struct {
 	"github.com/spf13/cobra":                     {[]string{"cmd/gatemeter"}, "the command line"},
 	"github.com/spf13/pflag":                     {[]string{"cmd/gatemeter"}, "the command line"},
 	"github.com/spf13/viper":                     {[]string{"config"}, "YAML and environment"},
+	"github.com/twmb/franz-go":                   {[]string{"_test"}, "a Kafka cluster in the test's process, and a producer with transactions"},
 	"github.com/valyala/fastjson":                {[]string{"sinks/elasticsearch"}, "the answer of a bulk request"},
 	"go.yaml.in/yaml/v3":                         {[]string{"config"}, "the line each key stands in"},
 	"golang.org/x/sys":                           {[]string{"sources/file", "sources/syslog", "sinks/oneway", "pipeline/bitmap", "bench"}, "inodes; many datagrams a call; what of a socket is acknowledged; what the processor can do; whether a pipe has been read"},

@@ -121,12 +121,16 @@ func filled(t testing.TB, set func(*filler), a answer, from int64) (out []string
 		case len(b.Ends) == 0 && b.Next > b.First:
 			s += " gap"
 		}
-		if n := b.Next - b.First; len(b.Ends) > 0 && int64(len(b.Ends)) != n {
+		if n := b.Next - b.First; len(b.Ends) > 0 && b.Offsets == nil && int64(len(b.Ends)) != n {
 			t.Errorf("batch [%d, %d) has %d lines", b.First, b.Next, len(b.Ends))
 		}
 		from := int32(0)
-		for _, end := range b.Ends {
-			s += " " + string(b.Data[from:end])
+		for i, end := range b.Ends {
+			s += " "
+			if b.Offsets != nil {
+				s += fmt.Sprint(b.Offsets[i], ":")
+			}
+			s += string(b.Data[from:end])
 			from = end
 		}
 		if b.CaughtUp {
@@ -167,8 +171,8 @@ func TestFill(t *testing.T) {
 
 	// Offsets without messages.
 	compacted := written{base: 10, values: abc, deltas: []int64{0, 4, 5}, last: 8}
-	f(10, answer{records: join(compacted), stable: 30}, nil, "[10,11) a", "[11,14) gap", "[14,16) b c", "[16,19) gap")
-	f(5, answer{records: join(compacted), stable: 19}, nil, "[5,10) gap", "[10,11) a", "[11,14) gap", "[14,16) b c", "[16,19) gap .")
+	f(10, answer{records: join(compacted), stable: 30}, nil, "[10,19) 10:a 14:b 15:c")
+	f(5, answer{records: join(compacted), stable: 19}, nil, "[5,19) 10:a 14:b 15:c .")
 	f(10, answer{records: join(written{base: 10, last: 9}), stable: 20}, nil, "[10,20) gap .") // a batch of which nothing is left
 
 	// Lines.
@@ -179,7 +183,11 @@ func TestFill(t *testing.T) {
 		f(0, answer{records: join(written{values: []string{"a", large, "b"}, codec: codec}), stable: 9}, nil, "[0,1) a", "[1,2) oversize", "[2,3) b")
 	}
 	f(0, answer{records: join(written{values: []string{`{"message":"in"}`, `[{"a":1}]`}}), stable: 9}, nil, `[0,2) in {"a":1}`)
-	f(0, answer{records: join(written{values: []string{"one\ntwo"}}), stable: 9}, nil, "[0,1) one\ntwo")
+	f(0, answer{records: join(written{values: []string{"a", "one\ntwo\n", "b", `[{"a":1},{"b":2}]`}}), stable: 9}, nil, `[0,4) 0:a 1:one 1:two 2:b 3:{"a":1} 3:{"b":2}`)
+	lines := strings.Repeat("0123456789\n", 100) // more than a buffer
+	f(0, answer{records: join(written{values: []string{"a", lines, "b"}}), stable: 9}, nil,
+		"[0,1) a", "[1,2)"+strings.Repeat(" 1:0123456789", 100), "[2,3) b")
+	f(0, answer{records: join(written{values: []string{"a", "b", long}, deltas: []int64{0, 3, 5}}), stable: 9}, nil, "[0,5) 0:a 3:b", "[5,6) oversize")
 	full := strings.Repeat("z", 40)
 	f(0, answer{records: join(written{values: []string{full, full, full, full, full, full, full}}), stable: 9}, nil,
 		"[0,6)"+strings.Repeat(" "+full, 6), "[6,7) "+full)
@@ -195,7 +203,7 @@ func TestFill(t *testing.T) {
 		written{base: 7, values: []string{"e"}, producer: 9, bits: transactional}, marker(8, 9, false),
 	)
 	f(0, answer{records: mixed, stable: 9, aborted: []aborted{{7, 0}, {9, 7}}}, nil,
-		"[0,1) gap", "[1,3) b c", "[3,4) gap", "[4,5) d", "[5,9) gap .")
+		"[0,9) 1:b 2:c 4:d .")
 }
 
 func TestCorrupt(t *testing.T) {
@@ -223,7 +231,7 @@ func TestCorrupt(t *testing.T) {
 	f("a count that cannot be", written{base: 6, values: []string{"b"}, count: math.MaxInt32}.bytes(), 6, 6)
 	f("a count too large", written{base: 6, values: []string{"b"}, last: 9, count: 3}.bytes(), 6, 15, "[5,7) a b")
 	f("unknown compression", written{base: 6, values: []string{"b"}, bits: 7}.bytes(), 6, 6)
-	f("offsets that fall", written{base: 6, values: []string{"b", "c"}, deltas: []int64{1, 0}}.bytes(), 6, 7, "[5,6) a", "[6,7) gap", "[7,8) b")
+	f("offsets that fall", written{base: 6, values: []string{"b", "c"}, deltas: []int64{1, 0}}.bytes(), 6, 7, "[5,8) 5:a 7:b")
 	f("an offset too high", written{base: 6, values: []string{"b", "c"}, deltas: []int64{0, 5}, change: func(b []byte) {
 		binary.BigEndian.PutUint32(b[atLastDelta:], 1)
 	}}.bytes(), 6, 7, "[5,7) a b")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -26,77 +27,95 @@ type assignment struct {
 
 func (a *assignment) fetcher() *fetcher { return a.reading.Load() }
 
-// Save commits a cursor: the offset that reading has to go on from, with the whole cursor in its metadata. That of a partition which is
-// not ours, or not any more, is left alone. The committed offset never moves back. Save is called by one goroutine.
-func (s *Source) Save(c cursor.Cursor) error {
+// pending is what is to be committed of a partition.
+type pending struct {
+	assignment *assignment
+	offset     int64
+	metadata   string
+}
+
+// Save commits cursors: of each partition the offset that reading has to go on from, with the whole cursor in its metadata. Those
+// of partitions that are not ours, or not any more, are left alone. The committed offset never moves back. Save is called by one
+// goroutine.
+func (s *Source) Save(cursors []cursor.Cursor) error {
 	s.mu.Lock()
 	g := s.current
 	s.mu.Unlock()
-	if g == nil || len(c.Partitions) != 1 {
+	if g == nil || g.isOver() {
 		return nil
 	}
-	a := g.assignments[c.Shard]
-	if a == nil || g.isOver() || c.Partitions[0].ID != a.fetcher().partition.ID {
-		return nil
+	var all []pending
+	for i := range cursors {
+		c := &cursors[i]
+		a := g.assignments[c.Shard]
+		if a == nil || len(c.Partitions) != 1 || c.Partitions[0].ID != a.fetcher().partition.ID {
+			continue
+		}
+		text, err := cursor.Encode(c)
+		if err != nil {
+			return err
+		}
+		if len(text) > maxMetadata {
+			return fmt.Errorf("commit offset of %s: its cursor has %d bytes, of at most %d", c.Shard, len(text), maxMetadata)
+		}
+		s.mu.Lock()
+		offset := max(c.Partitions[0].Start(), a.committed.Load())
+		same := offset == a.committed.Load() && string(text) == a.text
+		s.mu.Unlock()
+		if !same {
+			all = append(all, pending{a, offset, string(text)})
+		}
 	}
-	text, err := cursor.Encode(&c)
-	if err != nil {
-		return err
-	}
-	if len(text) > maxMetadata {
-		return fmt.Errorf("commit offset of %s: its cursor has %d bytes, of at most %d", c.Shard, len(text), maxMetadata)
-	}
-	s.mu.Lock()
-	offset := max(c.Partitions[0].Start(), a.committed.Load())
-	same := offset == a.committed.Load() && string(text) == a.text
-	s.mu.Unlock()
-	if same {
+	if len(all) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
-	if err := g.commit(ctx, a, offset, string(text)); err != nil {
+	if err := g.commit(ctx, all...); err != nil {
 		if isFenced(err) {
 			g.fenced("commit", err)
 			return nil
 		}
 		s.health.is("commit", err)
-		return fmt.Errorf("commit offset of %s: %w", c.Shard, explain(err))
+		return fmt.Errorf("commit offsets: %w", explain(err))
 	}
 	s.health.is("commit", nil)
 	return nil
 }
 
-// commit commits an offset of a within the generation.
-func (g *generation) commit(ctx context.Context, a *assignment, offset int64, metadata string) error {
-	r, err := g.source.client.OffsetCommit(ctx, &kafkago.OffsetCommitRequest{
-		GroupID: g.source.set.Group, GenerationID: int(g.number), MemberID: g.member,
-		Topics: map[string][]kafkago.OffsetCommit{a.topic: {{Partition: a.number, Offset: offset, Metadata: metadata}}},
-	})
+// commit commits offsets within the generation. Some may be committed when it fails.
+func (g *generation) commit(ctx context.Context, all ...pending) error {
+	req := &kafkago.OffsetCommitRequest{
+		GroupID: g.source.set.Group, GenerationID: int(g.number), MemberID: g.member, Topics: map[string][]kafkago.OffsetCommit{},
+	}
+	for _, c := range all {
+		topic := c.assignment.topic
+		req.Topics[topic] = append(req.Topics[topic], kafkago.OffsetCommit{Partition: c.assignment.number, Offset: c.offset, Metadata: c.metadata})
+	}
+	r, err := g.source.client.OffsetCommit(ctx, req)
 	if err != nil {
 		return err
-	}
-	done := false
-	for _, p := range r.Topics[a.topic] {
-		if p.Partition == a.number {
-			err, done = errors.Join(err, p.Error), true
-		}
-	}
-	if err == nil && !done {
-		err = fmt.Errorf("%w: the partition is not in it", errAnswer)
 	}
 	g.source.mu.Lock()
 	defer g.source.mu.Unlock()
-	if err != nil {
-		if isFenced(err) {
-			g.source.stats.Refused++
+	for _, c := range all {
+		i := slices.IndexFunc(r.Topics[c.assignment.topic], func(p kafkago.OffsetCommitPartition) bool { return p.Partition == c.assignment.number })
+		if i < 0 {
+			err = errors.Join(err, fmt.Errorf("%w: a partition is not in it", errAnswer))
+			continue
 		}
-		return err
+		if refused := r.Topics[c.assignment.topic][i].Error; refused != nil {
+			if isFenced(refused) {
+				g.source.stats.Refused++
+			}
+			err = refused // the same for all, mostly
+			continue
+		}
+		g.source.stats.Commits++
+		c.assignment.committed.Store(c.offset)
+		c.assignment.text = c.metadata
 	}
-	g.source.stats.Commits++
-	a.committed.Store(offset)
-	a.text = metadata
-	return nil
+	return err
 }
 
 // handedOver returns the cursor in a committed offset's metadata, if it is one of this partition and tells where to begin no later than the

@@ -21,6 +21,7 @@
 //
 // # Offsets
 //
-// A message is a line, and its offset the line's. Offsets that no message has (transaction markers, aborted and compacted
-// messages) are stretches without lines, so that each batch begins where the one before ends.
+// A message's offset is that of its line. A message may hold several records (package envelope): they have the same offset and
+// stay in one batch. Offsets that no message has (transaction markers, aborted and compacted messages) lie between lines, or are
+// stretches without any, so that each batch begins where the one before ends.
 package kafka

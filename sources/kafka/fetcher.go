@@ -18,6 +18,8 @@ const (
 	fetchBytes = 1 << 20
 	// fetchWait is how long a broker waits for messages when it has none.
 	fetchWait = 500 * time.Millisecond
+	// maxPayload bounds a message when decompressed.
+	maxPayload = 16 << 20
 	// holdLook is how often to look whether the pipeline lets a partition go on.
 	holdLook = 50 * time.Millisecond
 	// stallTime is for how long nothing may come of what is there before the connections are made anew.
@@ -54,7 +56,7 @@ func (e *truncatedError) Error() string {
 func (s *Source) newFetcher(topic string, number int, out chan<- *batch.Batch, pool *batch.Pool) *fetcher {
 	f := &fetcher{source: s, topic: topic, number: number, out: out, maxBytes: fetchBytes}
 	f.fill = filler{pool: pool, maxLine: s.set.MaxLine, limit: math.MaxInt64, send: f.send}
-	f.fill.split.Mode = s.set.Envelope
+	f.fill.split.Mode, f.fill.split.MaxBytes = s.set.Envelope, maxPayload
 	return f
 }
 
@@ -199,7 +201,7 @@ func (f *fetcher) take(ctx context.Context, a *answer) error {
 	f.note(func(p *PartitionStats) {
 		p.Next, p.High, p.Stable = f.fill.next, a.high, a.stable
 		p.Newest = f.fill.newest
-		p.Aborted, p.Several = f.fill.counts.aborted, f.fill.counts.several
+		p.Aborted = f.fill.given
 	})
 	if err != nil {
 		return err

@@ -29,18 +29,12 @@ type filler struct {
 	reader  recordReader
 	aborted map[int64]struct{} // producers in a transaction that was given up
 
-	unwrapped []byte // the record in an envelope
-	records   int    // in the message at hand
-	emit      func([]byte)
+	records []byte // of the message at hand, one after the other
+	ends    []int  // of each
+	emit    func([]byte)
 
 	newest int64 // time of the newest batch, Unix milliseconds
-	counts fillCounts
-}
-
-// fillCounts are of what did not become a line of its own.
-type fillCounts struct {
-	aborted int64 // messages of transactions that were given up
-	several int64 // messages with several records
+	given  int64 // messages of transactions that were given up
 }
 
 // corruptError is of a batch that cannot be read.
@@ -56,9 +50,8 @@ func (e *corruptError) Unwrap() error { return e.err }
 func (f *filler) start(offset int64) {
 	f.next, f.seen, f.aborted = offset, offset, map[int64]struct{}{}
 	f.emit = func(record []byte) {
-		if f.records++; f.records == 1 {
-			f.unwrapped = append(f.unwrapped[:0], record...)
-		}
+		f.records = append(f.records, record...)
+		f.ends = append(f.ends, len(f.records))
 	}
 }
 
@@ -88,7 +81,7 @@ func (f *filler) take(ctx context.Context, a *answer) error {
 			}
 		case b.last < f.next: // read before
 		case b.attributes&transactional != 0 && given:
-			f.counts.aborted += int64(b.count)
+			f.given += int64(b.count)
 		default:
 			if err := f.messages(ctx, &b); err != nil {
 				var c *corruptError
@@ -99,6 +92,9 @@ func (f *filler) take(ctx context.Context, a *answer) error {
 				bad = c
 			}
 			f.newest = b.maxTime
+			if cap(f.records) > maxRecord { // of a payload larger than most
+				f.records, f.ends = nil, nil
+			}
 		}
 		if bad != nil {
 			break
@@ -107,7 +103,7 @@ func (f *filler) take(ctx context.Context, a *answer) error {
 		p = rest
 	}
 	f.seen = min(f.seen, max(f.limit, f.next))
-	if err := f.settle(ctx, bad == nil && f.seen >= min(a.stable, f.limit)); err != nil {
+	if err := f.settle(ctx, bad == nil && max(f.seen, f.next) >= min(a.stable, f.limit)); err != nil {
 		return err
 	}
 	if bad != nil {
@@ -116,13 +112,19 @@ func (f *filler) take(ctx context.Context, a *answer) error {
 	return nil
 }
 
-// settle sends what is left.
+// settle sends what is left, up to what has been looked at.
 func (f *filler) settle(ctx context.Context, caughtUp bool) error {
-	gap := f.seen > f.next
-	if err := f.flush(ctx, caughtUp && !gap); err != nil || !gap {
-		return err
+	if b := f.batch; b != nil {
+		if f.seen > f.next {
+			spread(b)
+			f.next = f.seen
+		}
+		return f.flush(ctx, caughtUp)
 	}
-	return f.pass(ctx, f.seen, caughtUp)
+	if f.seen > f.next {
+		return f.pass(ctx, f.seen, caughtUp)
+	}
+	return nil
 }
 
 // messages takes the messages of a batch.
@@ -154,61 +156,73 @@ func (f *filler) messages(ctx context.Context, b *recordBatch) error {
 	}
 }
 
-// add takes one message.
+// add takes one message. Its records stay in one batch; one without a record is a blank line.
 func (f *filler) add(ctx context.Context, m *message) error {
-	if m.offset > f.next {
-		if err := f.flush(ctx, false); err != nil {
-			return err
-		}
-		if err := f.pass(ctx, m.offset, false); err != nil {
-			return err
+	f.records, f.ends = f.records[:0], f.ends[:0]
+	if len(m.value) > 0 {
+		if err := f.split.Split(m.value, f.emit); err != nil { // for the parser to refuse
+			f.records, f.ends = append(f.records[:0], m.value...), append(f.ends[:0], len(m.value))
 		}
 	}
-	line := m.value
-	if len(line) > 0 {
-		line = f.unwrap(line)
+	if len(f.ends) == 0 {
+		f.ends = append(f.ends, 0)
 	}
-	if m.large || len(line) > f.maxLine {
-		if err := f.flush(ctx, false); err != nil {
+	if m.large || len(f.ends) == 1 && len(f.records) > f.maxLine {
+		f.seen = m.offset
+		if err := f.settle(ctx, false); err != nil {
 			return err
 		}
-		f.next++
+		f.next, f.seen = m.offset+1, m.offset+1
 		return f.send(ctx, &batch.Batch{Partition: f.partition, First: m.offset, Next: f.next, Oversize: 1})
 	}
-	if b := f.batch; b != nil && (len(b.Data)+len(line) > cap(b.Data) || len(b.Ends) == maxLines) {
+	if b := f.batch; b != nil && (len(b.Data)+len(f.records) > f.pool.Size() || len(b.Ends)+len(f.ends) > maxLines) {
 		if err := f.flush(ctx, false); err != nil {
 			return err
 		}
 	}
 	if f.batch == nil {
-		b := f.pool.Get(ctx.Done())
-		if b == nil {
-			return ctx.Err()
+		if err := f.begin(ctx); err != nil {
+			return err
 		}
-		b.Partition, b.First, b.Ends = f.partition, m.offset, make([]int32, 0, max(16, f.lines+f.lines/8))
-		f.batch = b
 	}
 	b := f.batch
-	b.Data = append(b.Data, line...)
-	b.Ends = append(b.Ends, int32(len(b.Data)))
-	f.next++
+	if m.offset > f.next || len(f.ends) > 1 {
+		spread(b)
+	}
+	for _, end := range f.ends {
+		b.Ends = append(b.Ends, int32(len(b.Data)+end))
+		if b.Offsets != nil {
+			b.Offsets = append(b.Offsets, m.offset)
+		}
+	}
+	b.Data = append(b.Data, f.records...)
+	f.next = m.offset + 1
 	return nil
 }
 
-// unwrap returns the record in a message's value. A value with several of them is returned as it is.
-func (f *filler) unwrap(value []byte) []byte {
-	f.records = 0
-	if err := f.split.Split(value, f.emit); err != nil {
-		return value // for the parser to refuse
+// begin makes a batch for the records at hand.
+func (f *filler) begin(ctx context.Context) error {
+	b := &batch.Batch{}
+	if len(f.records) <= f.pool.Size() {
+		if b = f.pool.Get(ctx.Done()); b == nil {
+			return ctx.Err()
+		}
 	}
-	switch f.records {
-	case 0:
-		return nil
-	case 1:
-		return f.unwrapped
+	b.Partition, b.First = f.partition, f.next
+	b.Ends = make([]int32, 0, max(16, f.lines+f.lines/8, len(f.ends)))
+	f.batch = b
+	return nil
+}
+
+// spread gives each line of b an offset of its own, for lines whose offsets do not follow one another.
+func spread(b *batch.Batch) {
+	if b.Offsets != nil {
+		return
 	}
-	f.counts.several++
-	return value
+	b.Offsets = make([]int64, len(b.Ends), max(cap(b.Ends), 1))
+	for i := range b.Offsets {
+		b.Offsets[i] = b.First + int64(i)
+	}
 }
 
 // flush sends the batch being filled.

@@ -263,7 +263,7 @@ func (g *generation) place(ctx context.Context, a *assignment, committed int64, 
 				return err
 			}
 			// At once, so that whoever comes after a crash begins there too.
-			return g.commit(ctx, a, offset, "")
+			return g.commit(ctx, pending{a, offset, ""})
 		}) {
 			return false
 		}
@@ -319,7 +319,7 @@ func (g *generation) read(ctx context.Context, a *assignment, end func()) {
 		next := s.newFetcher(a.topic, a.number, s.out, s.set.Pool)
 		next.begin(g.partition(a), truncated.end)
 		next.fill.limit = f.fill.limit
-		if err := g.commit(ctx, a, truncated.end, ""); err != nil {
+		if err := g.commit(ctx, pending{a, truncated.end, ""}); err != nil {
 			s.health.is("partition "+f.partition.Name, err)
 		}
 		a.reading.Store(next)

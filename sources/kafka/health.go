@@ -3,6 +3,7 @@ package kafka
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -95,6 +96,9 @@ func explain(err error) error {
 		{kafkago.InconsistentGroupProtocol, "members of another kind are in the group: it has to be gatemeter's own"},
 		{kafkago.LeaderNotAvailable, "no broker leads the partition"},
 		{kafkago.OffsetMetadataTooLarge, "the broker's offset.metadata.max.bytes is too small for the cursor"},
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the broker closes the connection: it may want TLS, a login, or another password (%w)", err)
 	}
 	for _, h := range hints {
 		if errors.Is(err, h.is) {

@@ -31,7 +31,6 @@ type PartitionStats struct {
 	Lost     int64 // offsets removed from the log before they were read
 	Corrupt  int64 // offsets passed over because their batch cannot be read
 	Aborted  int64 // messages of transactions that were given up: they are not read
-	Several  int64 // messages with several records, which go on as one line
 	Failures int64 // failed attempts to fetch
 	Restarts int64 // times connections were made anew because nothing came of what was there
 }
@@ -39,12 +38,20 @@ type PartitionStats struct {
 // Lag returns how many offsets there are that have not been read; 0 while that is not known.
 func (p *PartitionStats) Lag() int64 { return max(0, p.High-p.Next) }
 
+// Total returns the counts of all partitions, those that are no longer ours too.
+func (s *Stats) Total() PartitionStats {
+	t := s.Gone
+	for i := range s.Partitions {
+		t.add(&s.Partitions[i])
+	}
+	return t
+}
+
 // add adds p's counts to s.
 func (s *PartitionStats) add(p *PartitionStats) {
 	s.Lost += p.Lost
 	s.Corrupt += p.Corrupt
 	s.Aborted += p.Aborted
-	s.Several += p.Several
 	s.Failures += p.Failures
 	s.Restarts += p.Restarts
 }

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatemeter/gatemeter/config"
+	"github.com/gatemeter/gatemeter/internal/admin"
+	"github.com/gatemeter/gatemeter/pipeline"
+	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/sources/envelope"
+	"github.com/gatemeter/gatemeter/sources/kafka"
+)
+
+// addKafka makes the source of a consumer group.
+func (p *process) addKafka(settings *pipeline.SourceSettings, s *config.Source, pool *batch.Pool, with parts) error {
+	mode, err := envelope.ParseMode(s.Envelope)
+	if err != nil {
+		return err
+	}
+	start, err := startOf(s.Start)
+	if err != nil {
+		return err
+	}
+	set := kafka.Settings{
+		Name: s.Name, Topics: s.Topics, Group: s.Group, Start: kafka.Start{Latest: start.End, Since: start.Since}, Envelope: mode,
+		MaxLine: int(s.MaxLine), Once: with.once, Session: s.SessionTimeout, Watch: s.PartitionWatch, Pool: pool, Now: time.Now, Log: with.log,
+	}
+	for _, b := range s.Brokers {
+		scheme, address, ok := strings.Cut(b, "://")
+		if !ok {
+			address = b
+		} else if scheme == "tls" {
+			set.TLS = &kafka.TLS{CAFile: s.TLS.CA, CertFile: s.TLS.Cert, KeyFile: s.TLS.Key, ServerName: s.TLS.ServerName, SkipVerify: s.TLS.InsecureSkipVerify}
+		}
+		set.Brokers = append(set.Brokers, address)
+	}
+	if s.SASL != "" {
+		set.SASL = &kafka.SASL{Mechanism: s.SASL, Username: s.Username, Password: s.Password.Reveal()}
+	}
+	src, err := kafka.New(set)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	settings.Source, settings.Save = src, src.Save
+	settings.Again = func() (pipeline.Source, error) {
+		// Buffers of its own: those of the live reading must not wait for a sink that is slow.
+		return src.Again(batch.NewPool(bufferSize, 0)), nil
+	}
+	p.close = append(p.close, src.Close)
+	p.checks = append(p.checks, func() admin.Check { return check("source/"+s.Name, src.Ready()) })
+	p.collect = append(p.collect, func(emit func(admin.Sample)) { admin.Kafka(s.Name, src.Stats(), time.Now(), emit) })
+	return nil
+}

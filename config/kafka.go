@@ -1,0 +1,58 @@
+package config
+
+import (
+	"strings"
+	"time"
+
+	"github.com/gatemeter/gatemeter/sources/envelope"
+	"github.com/gatemeter/gatemeter/sources/kafka"
+)
+
+func (l *loader) kafkaSource(key string, s *Source) {
+	if len(s.Brokers) == 0 {
+		l.at(key+".brokers", "is missing: some of the cluster's, for example [\"127.0.0.1:9092\"]")
+	}
+	encrypted := 0
+	for _, b := range s.Brokers {
+		scheme, rest, ok := strings.Cut(b, "://")
+		switch {
+		case !ok:
+			l.hostPort(key+".brokers", b)
+		case scheme != "tcp" && scheme != "tls":
+			l.at(key+".brokers", "%s: %s is unknown here; tcp and tls are known", quote(b), quote(scheme))
+		default:
+			l.hostPort(key+".brokers", rest)
+		}
+		if scheme == "tls" && ok {
+			encrypted++
+		}
+	}
+	if encrypted > 0 && encrypted < len(s.Brokers) {
+		l.at(key+".brokers", "some with tls:// and some without: all of a cluster's listeners are of one kind")
+	}
+	if len(s.Topics) == 0 {
+		l.at(key+".topics", "is missing: names or patterns, for example [kong-logs, \"gateway-*\"]")
+	}
+	for _, t := range s.Topics {
+		if err := kafka.CheckTopic(t); err != nil {
+			l.at(key+".topics", "%v", err)
+		}
+	}
+	if s.Group == "" || len(s.Group) > 255 {
+		l.at(key+".group", "a group's name has 1 to 255 characters")
+	}
+	l.start(key+".start", s.Start)
+	l.oneOf(key+".envelope", s.Envelope, envelope.Modes()...)
+	if s.SASL != "" {
+		l.oneOf(key+".sasl", s.SASL, kafka.Mechanisms()...)
+	}
+	if n := len(s.Username + s.Password.Reveal()); (s.SASL != "") != (n > 0) || n > 0 && (s.Username == "" || s.Password == "") {
+		l.at(key+".sasl", "sasl, username and password belong together: one of them is missing")
+	}
+	if s.SASL == "plain" && encrypted == 0 {
+		l.warn(key+".sasl", "the password goes over the network for all to read: use tls:// brokers, or scram-sha-512")
+	}
+	l.clientTLS(key+".tls", &s.TLS, encrypted > 0, "no broker begins with tls://")
+	l.duration(key+".session_timeout", s.SessionTimeout, time.Second, time.Hour)
+	l.duration(key+".partition_watch", s.PartitionWatch, 100*time.Millisecond, time.Hour)
+}
