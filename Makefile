@@ -10,7 +10,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 # How much each fuzz target tries in `make test`. A number of inputs, because a time that runs out in the midst of one is
 # sometimes reported as a failure.
-FUZZTIME ?= 20000x
+FUZZTIME ?= 5000x
 
 # Packages whose tests start real servers or drive the built binary.
 SERVERS := ./internal/servers ./internal/e2e
@@ -34,15 +34,14 @@ test: install-servers lint test-unit test-fuzz test-e2e ## everything but the la
 test-unit: ## unit, property and golden tests under the race detector; needs a C compiler
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -vxE "$$($(GO) list $(SERVERS) | paste -sd '|')")
 
-# A target is found by its name; the package that has it by go test -list, so none can be forgotten.
+# A target is found by its name; the package that has it by go test -list, so none can be forgotten. Two at a time, as one uses
+# little more than a core.
 .PHONY: test-fuzz
 test-fuzz: ## each fuzz target for a moment; FUZZTIME=1000000x for longer
 	@for folder in $$(grep -rlE --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
-	  for target in $$($(GO) test -list '^Fuzz' $$folder | grep ^Fuzz); do \
-	    echo "fuzz $$folder $$target"; \
-	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$folder; \
-	  done; \
-	done
+	  $(GO) test -list '^Fuzz' $$folder | grep ^Fuzz | sed "s|^|$$folder |"; \
+	done | xargs -P 2 -L 1 bash -c 'out=$$($(GO) test -run "^$$" -parallel 1 -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) $$0 2>&1) \
+	  && echo "fuzz $$0 $$1: ok" || { echo "fuzz $$0 $$1"; echo "$$out"; exit 255; }'
 
 .PHONY: test-e2e
 test-e2e: build ## the binary against real nginx, Graphite, StatsD and Elasticsearch

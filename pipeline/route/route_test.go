@@ -92,11 +92,13 @@ func slow(path string) string {
 		return "/"
 	}
 	if path[0] != '/' {
-		m := regexp.MustCompile(`(?s)^.{0,13}?://[^/]*(/.*)?$`).FindStringSubmatch(path)
-		if m == nil {
+		scheme, rest, ok := strings.Cut(path, "://")
+		if !ok || len(scheme) > 13 {
 			return "_invalid"
 		}
-		if path = m[1]; path == "" {
+		if _, path, ok = strings.Cut(rest, "/"); ok {
+			path = "/" + path
+		} else {
 			path = "/"
 		}
 	}
