@@ -75,6 +75,7 @@ type Place struct {
 	Base int64  // logical offset of the first byte of its content
 	From int64  // position in the content at which the log goes on in it
 	Lost bool   // it was given up
+	Done bool   // it had been read to its end
 }
 
 // Places finds the files of a log in its saved state, by their content.
@@ -91,7 +92,7 @@ func Places(state []byte, files []Listed) ([]Place, error) {
 	places := make([]Place, len(segments))
 	for i := range segments {
 		g := &segments[i]
-		places[i] = Place{File: -1, Path: g.Path, Base: g.Base, From: g.From, Lost: g.Lost}
+		places[i] = Place{File: -1, Path: g.Path, Base: g.Base, From: g.From, Lost: g.Lost, Done: g.End != 0}
 		if !g.Lost {
 			places[i].File = src.find(g, entries)
 		}

@@ -582,3 +582,48 @@ func TestShorterCopy(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingReadYet: a run that has read nothing leaves the place where it would have begun, wherever the file is by then.
+func TestNothingReadYet(t *testing.T) {
+	for _, rotated := range []bool{false, true} {
+		for _, from := range []Start{{}, {End: true}} {
+			folder := t.TempDir()
+			var log logBuffer
+			s := settings(folder, &log, "access.log")
+			s.Start = from
+			path := filepath.Join(folder, "access.log")
+			write(t, path, numbered(0, 100))
+			src, err := New(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			opened, err := src.Open(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := opened[0].Offset
+			saved := []cursor.Partition{{Source: "edge", Name: path, ID: opened[0].Partition.ID, Replay: at, Read: at, Indexed: at}}
+			appendTo(t, path, numbered(100, 150))
+			if rotated {
+				rename(t, path, path+".1")
+				write(t, path, numbered(150, 200))
+			} else {
+				appendTo(t, path, numbered(150, 200))
+			}
+			r := newRows(t)
+			k := begin(t, s, saved, r)
+			want := 200
+			if from.End {
+				want = 100
+			}
+			await(t, "the rest", func() bool { return r.count("") >= want })
+			k.stop()
+			if got := r.lines(""); len(got) != want || got[0] != strings.Split(numbered(200-want, 200), "\n")[0] || r.row("").offsets[0] != at {
+				t.Errorf("rotated: %v, from %+v: %d lines from %q, want %d", rotated, from, len(got), got[0], want)
+			}
+			if log.String() != "" {
+				t.Errorf("logged:\n%s", log.String())
+			}
+		}
+	}
+}

@@ -69,6 +69,9 @@ func (s *Source) lineBefore(e *entry) int64 {
 
 // resume plans the reading of a log on from its cursor. files are those of it that are there, oldest first.
 func (s *Source) resume(p *partition, c *cursor.Partition, files []entry) {
+	if len(c.State) == 0 && s.resumeUnread(p, c, files) {
+		return
+	}
 	segments, err := parseState(c.State)
 	if err != nil {
 		s.set.Log.Error("saved position not usable; reading from the beginning", "source", s.set.Name, "partition", p.pub.Name, "error", err)
@@ -120,6 +123,27 @@ func (s *Source) resume(p *partition, c *cursor.Partition, files []entry) {
 	}
 	p.stateAt, p.stateDue = p.next, false
 	p.extend(files)
+}
+
+// resumeUnread plans the reading of a log of which the run before had read nothing: it knew where to begin, as its id says, and
+// no more. It reports false when no file is the one that the id is of.
+func (s *Source) resumeUnread(p *partition, c *cursor.Partition, files []entry) bool {
+	for first := len(files) - 1; first >= 0; first-- {
+		content, _, err := s.openContent(&files[first])
+		if err != nil {
+			continue
+		}
+		head := make([]byte, headSize)
+		n, _ := content.readAt(head, 0)
+		content.close()
+		if n == 0 || p.idOf(head[:n]) != c.ID {
+			continue
+		}
+		p.start(files[first:], Start{})
+		p.pub.ID, p.next, p.chain[0].pos = c.ID, c.Start(), c.Start()
+		return true
+	}
+	return false
 }
 
 // resumeSegment finds the file of the segment g, the last one or not, and appends it to the chain.

@@ -58,8 +58,11 @@ func (p *partition) addState(b *batch.Batch, f *file) {
 	p.stateDue, p.stateAt = false, b.Next
 }
 
-// setID makes the partition's id from the beginning of its first file; see docs/sources/file.md for the formula.
-func (p *partition) setID(head []byte) {
+// setID makes the partition's id from the beginning of its first file.
+func (p *partition) setID(head []byte) { p.pub.ID = p.idOf(head) }
+
+// idOf returns the id of a log whose first file begins with head; see docs/sources/file.md for the formula.
+func (p *partition) idOf(head []byte) string {
 	line, _, _ := bytes.Cut(head, []byte{'\n'})
 	h := sha256.New()
 	for _, s := range []string{p.pub.Shard, p.pub.Source, p.pub.Name} {
@@ -67,5 +70,5 @@ func (p *partition) setID(head []byte) {
 		h.Write([]byte{0})
 	}
 	h.Write(line)
-	p.pub.ID = hex.EncodeToString(h.Sum(nil)[:12])
+	return hex.EncodeToString(h.Sum(nil)[:12])
 }
