@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http/httptest"
@@ -84,6 +87,9 @@ func (v *verified) verify(differences int, parts ...string) *verify.Report {
 		v.t.Fatalf("%v: %s", err, out)
 	}
 	code := 0
+	if differences == anyNumber && r.Total > 0 {
+		differences = r.Total
+	}
 	if differences > 0 {
 		code = 1
 	}
@@ -257,4 +263,145 @@ func offsetAfter(t *testing.T, v *verified, content []byte) int {
 		t.Fatal(err)
 	}
 	return int(info.Size()) + len(content)
+}
+
+// TestVerifyFiles: what becomes of a log's files after they were read.
+func TestVerifyFiles(t *testing.T) {
+	begin := time.Now().Add(-24 * time.Hour).UTC().Format(time.RFC3339)
+	next := time.Now().Add(-24*time.Hour + 200*time.Second).UTC().Format(time.RFC3339)
+	last := time.Now().Add(-24*time.Hour + 400*time.Second).UTC().Format(time.RFC3339)
+	const metrics = "{window: 10s, rollups: {all: [], method: [method]}}"
+	f := func(change func(v *verified), differences int, parts ...string) *verify.Report {
+		t.Helper()
+		v := newVerified(t, metrics, `{edge: {type: file, paths: ["DIR/access.log*"], format: combined}}`, "prefix: p, tags: true",
+			[]string{"access.log.2", "--format", "nginx_combined", "-n", "200", "--start", begin, "--rate", "1"},
+			[]string{"access.log.1", "--format", "nginx_combined", "-n", "200", "--start", next, "--rate", "1"},
+			[]string{"access.log", "--format", "nginx_combined", "-n", "100", "--start", last, "--rate", "1"})
+		change(v)
+		return v.verify(differences, parts...)
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	edit := func(v *verified, name string, change func([]string) []string) {
+		t.Helper()
+		b, err := os.ReadFile(v.path(name))
+		must(err)
+		lines := slices.Collect(strings.Lines(string(b)))
+		must(os.WriteFile(v.path(name), []byte(strings.Join(change(lines), "")), 0o600))
+	}
+	all := f(func(*verified) {}, 0)
+	if all.Lines != 500 || all.Windows < 15 || len(all.Notes) > 0 {
+		t.Errorf("%+v", all)
+	}
+	f(func(v *verified) {
+		content, err := os.ReadFile(v.path("access.log.2"))
+		must(err)
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, err = z.Write(content)
+		must(errors.Join(err, z.Close(), os.WriteFile(v.path("access.log.2.gz"), b.Bytes(), 0o600), os.Remove(v.path("access.log.2"))))
+	}, 0)
+	r := f(func(v *verified) { must(os.Remove(v.path("access.log.2"))) }, 0)
+	if text := strings.Join(r.Notes, "\n"); r.Lines != 300 || r.Windows == 0 || r.Windows >= all.Windows || !strings.Contains(text, "older rotations of") {
+		t.Errorf("without the oldest file: %+v", r)
+	}
+	f(func(v *verified) {
+		edit(v, "access.log.2", func(l []string) []string { return append(l, l[7]) })
+	}, 1, "1 line of", "appended to", "access.log.2 behind")
+	f(func(v *verified) { must(os.WriteFile(v.path("access.log.new.log"), []byte(" \nx\n"), 0o600)) }, 1, "2 lines of", "access.log.new.log was never read")
+	r = f(func(v *verified) { // a line that is gone
+		edit(v, "access.log", func(l []string) []string { return slices.Delete(l, 50, 51) })
+	}, anyNumber, "which was being read, is not there any more, or has been changed")
+	if r.Total < 3 {
+		t.Errorf("%+v", r)
+	}
+	f(func(v *verified) {
+		for _, name := range []string{"access.log", "access.log.1", "access.log.2"} {
+			must(os.Remove(v.path(name)))
+		}
+	}, anyNumber, "no file of this log is there any more")
+}
+
+// anyNumber of differences, but 0, is right.
+const anyNumber = -1
+
+// TestVerifyDeadLetters: a document that was refused is where it should be, until its letter is dropped.
+func TestVerifyDeadLetters(t *testing.T) {
+	v := newVerified(t, "{}", `{edge: {type: file, paths: ["DIR/none.log"], format: combined}}`, "prefix: p")
+	if _, err := output(t, "gen", "-n", "50", "-o", v.path("none.log")); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	v.search.Behave(elasticsearch.Behaviour{Refuse: func([]byte) bool { n++; return n == 7 }})
+	v.once()
+	v.verify(0)
+	if _, err := output(t, "deadletters", "drop", "-c", v.config, "--all", "--yes"); err != nil {
+		t.Fatal(err)
+	}
+	v.verify(1, "1 document of", "deleted")
+}
+
+// TestVerifyStart: of a source that was to begin at the end, what was before is not missing.
+func TestVerifyStart(t *testing.T) {
+	begin := time.Now().Add(-24 * time.Hour).UTC().Format(time.RFC3339)
+	v := newVerified(t, "{}", `{edge: {type: file, paths: ["DIR/access.log"], format: combined, start: end}}`, "prefix: p",
+		[]string{"access.log", "-n", "300", "--start", begin, "--rate", "1"})
+	more, err := output(t, "gen", "-n", "300", "--start", time.Now().Add(-23*time.Hour).UTC().Format(time.RFC3339), "--rate", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(v.path("access.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(v.path("access.log"), append(b, more...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v.once()
+	if r := v.verify(0); r.Lines != 300 || r.Documents != 300 || r.Windows < 10 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestVerifyUsage(t *testing.T) {
+	v := newVerified(t, "{}", `{edge: {type: file, paths: ["DIR/none.log"], format: combined}}`, "prefix: p")
+	text, err := os.ReadFile(v.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(code int, want string, change func(string) string, args ...string) {
+		t.Helper()
+		if err := os.WriteFile(v.config, []byte(change(string(text))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := output(t, append([]string{"verify", "-c", v.config}, args...)...)
+		if got := fmt.Sprint(out, err); exitCode(err) != code || !strings.Contains(got, want) {
+			t.Errorf("verify %q: code %d, %s; want %d and %q", args, exitCode(err), got, code, want)
+		}
+	}
+	same := func(s string) string { return s }
+	without := func(s string) string {
+		before, after, _ := strings.Cut(s, "render_url")
+		_, after, _ = strings.Cut(after, ",")
+		return before + after
+	}
+	f(0, "all agree", same)
+	f(2, "render_url", without)
+	f(0, "sink g was not compared", without, "--skip", "g")
+	f(2, "no such sink", same, "--skip", "x")
+	f(2, "there is no Graphite sink e", same, "--render", "e=http://127.0.0.1:1")
+	f(78, "", func(s string) string { return s + "x: y\n" })
+	f(1, "standard input", func(s string) string {
+		return strings.Replace(s, `{type: file, paths: ["`+v.path("none.log")+`"]`, "{type: stdin", 1)
+	})
+	f(1, "no cursor", func(s string) string { return strings.Replace(s, v.path("data"), v.dir, 1) })
+	f(1, "no such file", func(s string) string { return strings.Replace(s, v.path("data"), v.path("nowhere"), 1) })
+	f(1, "refresh access-", func(s string) string { return strings.Replace(s, v.search.URL, "http://127.0.0.1:1", 1) })
+	if _, err := output(t, "verify"); exitCode(err) != 2 {
+		t.Errorf("%v", err)
+	}
 }

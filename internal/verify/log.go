@@ -34,15 +34,18 @@ func layout(at *cursor.Partition, shard string, files []file.Listed) (pieces, ex
 		odd = append(odd, Difference{Kind: KindLog, Source: at.Source, Log: at.Name, Offset: offset, Reason: fmt.Sprintf(reason, args...)})
 	}
 	fixed := map[int]file.Place{} // file → where it is
-	places, err := file.Places(at.State, files)
+	var places []file.Place
+	if len(at.State) > 0 { // else nothing had been read
+		places, err = file.Places(at.State, files)
+	}
 	if err != nil {
 		strange(0, "the cursor's state of the log cannot be read (%v): where its files belong is guessed", err)
 	}
-	for _, p := range places {
+	for i, p := range places {
 		switch {
 		case p.File >= 0:
 			fixed[p.File] = p
-		case !p.Lost:
+		case !p.Lost && (!p.Done || i == len(places)-1): // older ones may have been rotated away
 			strange(p.Base, "%s, which was being read, is not there any more, or has been changed where it was read", p.Path)
 		}
 	}

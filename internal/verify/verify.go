@@ -127,7 +127,11 @@ func (v *verification) begin(ctx context.Context) error {
 	c := v.config
 	for name, s := range c.Sources {
 		if s.Type != "file" {
-			return fmt.Errorf("source %s is of type %s, which cannot be read again from outside: its records are in the same windows as the files'", name, s.Type)
+			what := "of type " + s.Type
+			if s.Type == "stdin" {
+				what = "standard input"
+			}
+			return fmt.Errorf("source %s is %s, which cannot be read again from outside: its records are in the same windows as the files'", name, what)
 		}
 	}
 	state, err := cursorfile.Inspect(c.DataDir)
@@ -144,6 +148,9 @@ func (v *verification) begin(ctx context.Context) error {
 		if state.Cursors[i].Shard == c.Shard {
 			v.cursor = &state.Cursors[i]
 		}
+	}
+	if len(state.Cursors) == 0 { // no log had a line yet
+		v.cursor = &cursor.Cursor{Shard: c.Shard, Emitted: cursor.NoWatermark, Final: cursor.NoWatermark, Fingerprint: c.Fingerprint()}
 	}
 	if v.cursor == nil {
 		return fmt.Errorf("the cursor knows nothing of shard %q", c.Shard)
@@ -285,7 +292,7 @@ func (v *verification) beginLate(l *logState, pieces []piece, maxLine int) {
 	r := &reader{pieces: slices.Clone(pieces), maxLine: maxLine}
 	defer r.close()
 	highest := int64(math.MinInt64)
-	for range 1000 {
+	for range firstLines {
 		line, err := r.next()
 		if err != nil {
 			break
@@ -299,6 +306,9 @@ func (v *verification) beginLate(l *logState, pieces []piece, maxLine int) {
 	}
 	v.report.note("older rotations of %q are gone: compared is what comes after offset %d, and windows from %v on", l.cursor.Name, pieces[0].from, Time(l.from))
 }
+
+// firstLines are enough for one among them not to be late.
+const firstLines = 50
 
 // skipUnread finds the first line that was read, of a source that was not to begin at the beginning: Elasticsearch has its record.
 func (v *verification) skipUnread(ctx context.Context, l *logState, pieces []piece, maxLine int) ([]piece, error) {
