@@ -51,7 +51,9 @@ func (w *world) lostNothing() {
 		w.t.Errorf("%v losses", n)
 	}
 	for _, m := range w.messages(w.t) {
-		if !strings.HasPrefix(m["msg"].(string), "a sink has no room for more records") {
+		switch text := m["msg"].(string); { // these two a machine that is too busy may bring about
+		case strings.HasPrefix(text, "a sink has no room for more records"), strings.HasPrefix(text, "stopped before every sink had everything"):
+		default:
 			w.t.Errorf("said %v", m)
 		}
 	}
