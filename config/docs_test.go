@@ -73,6 +73,9 @@ func TestDocExamples(t *testing.T) {
 	for _, e := range examples(t) {
 		// Files and variables are those of the user's machine.
 		text := regexp.MustCompile(`\$\{[^}]*\}`).ReplaceAllString(e.text, "x")
+		// A part may be indented as it is in the whole.
+		indent := text[:len(text)-len(strings.TrimLeft(text, " "))]
+		text = strings.ReplaceAll(strings.TrimPrefix(text, indent), "\n"+indent, "\n")
 		var node yaml.Node
 		if err := yaml.Unmarshal([]byte(text), &node); err != nil {
 			t.Errorf("%s: %v", e.where, err)

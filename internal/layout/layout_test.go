@@ -50,7 +50,7 @@ var thirdParty = map[string]struct {
 	"github.com/fsnotify/fsnotify":               {[]string{"sources/file"}, "inotify"},
 	"github.com/gobwas/glob":                     {[]string{"pipeline/filter"}, "globs in filters"},
 	"github.com/google/go-cmp":                   {[]string{"_test"}, "differences that can be read"},
-	"github.com/klauspost/compress":              {[]string{"sources/file", "sources/envelope", "sources/push", "sinks/elasticsearch", "internal/e2e"}, "zstd of rotated logs and of what is pushed; gzip of payloads and of bulk bodies"},
+	"github.com/klauspost/compress":              {[]string{"sources/file", "sources/envelope", "sources/kafka", "sources/push", "sinks/elasticsearch", "internal/e2e"}, "zstd of rotated logs and of what is pushed; gzip of payloads and of bulk bodies; Kafka's batches"},
 	"github.com/prometheus/client_golang":        {[]string{"internal/admin"}, "our own /metrics"},
 	"github.com/segmentio/kafka-go":              {[]string{"sources/kafka"}, "Kafka's protocol"},
 	"github.com/spf13/cobra":                     {[]string{"cmd/gatemeter"}, "the command line"},
