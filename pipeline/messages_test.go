@@ -45,3 +45,25 @@ func TestMessages(t *testing.T) {
 		t.Errorf("ids %q, want %q", parts, want)
 	}
 }
+
+func TestManyMessages(t *testing.T) {
+	script := newScript("topic")
+	live(t, script, nil, func(w *world, p *Pipeline) {
+		var data []byte
+		var ends []int32
+		var offsets []int64
+		for i := range int64(200) {
+			data = fmt.Appendf(data, "%d s r 200 1000 10 c", 1000_000+i)
+			ends, offsets = append(ends, int32(len(data))), append(offsets, (i+1)/2)
+		}
+		script.steps <- &batch.Batch{Partition: script.partitions["topic"], Data: data, Ends: ends, Offsets: offsets, First: 0, Next: 101, CaughtUp: true}
+		synctest.Wait()
+		_ = p.set.RecordSinks[0].Sink.Close(t.Context())
+		if len(w.ids) != 200 {
+			t.Errorf("%d ids, want 200", len(w.ids))
+		}
+		if w.ids["topic-000000000020.1"] != 1 { // the 64th line
+			t.Errorf("no part")
+		}
+	})
+}

@@ -178,7 +178,7 @@ func (w *worker) split(t *task) {
 			if i > 0 {
 				start = b.Ends[i-1]
 			}
-			w.line(t, b.Data[start:b.Ends[i]], b.First+i)
+			w.line(t, b.Data[start:b.Ends[i]], b.First+i, 0)
 		}
 		w.chunk(t)
 		return
@@ -190,7 +190,7 @@ func (w *worker) split(t *task) {
 		if n < 0 {
 			n, next = len(data), len(data)
 		}
-		w.line(t, data[:n:n], offset)
+		w.line(t, data[:n:n], offset, 0)
 		data, offset = data[next:], offset+int64(next)
 	}
 	w.chunk(t)
@@ -209,17 +209,13 @@ func (w *worker) messages(t *task) {
 		if i > 0 {
 			start = b.Ends[i-1]
 		}
-		n := w.n
-		w.line(t, b.Data[start:b.Ends[i]], b.Offsets[i])
-		if w.n != n {
-			w.recs[w.n-1].Part = part
-		}
+		w.line(t, b.Data[start:b.Ends[i]], b.Offsets[i], part)
 	}
 	w.chunk(t)
 }
 
 // line takes one line, without its newline, into the chunk.
-func (w *worker) line(t *task, line []byte, offset int64) {
+func (w *worker) line(t *task, line []byte, offset int64, part int32) {
 	w.counts.Read++
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
@@ -237,7 +233,7 @@ func (w *worker) line(t *task, line []byte, offset int64) {
 	}
 	rec := &w.recs[w.n]
 	rec.Reset()
-	rec.Line, rec.Offset = line, offset
+	rec.Line, rec.Offset, rec.Part = line, offset, part
 	w.n++
 	if w.n == ChunkLines {
 		w.chunk(t)
@@ -300,22 +296,25 @@ func (w *worker) parse(source int, recs []record.Record) {
 		if failure := recover(); failure != nil {
 			if len(recs) > 1 {
 				for i := range recs {
-					line, offset := recs[i].Line, recs[i].Offset
-					recs[i].Reset()
-					recs[i].Line, recs[i].Offset = line, offset
+					restore(&recs[i])
 					w.parse(source, recs[i:i+1])
 				}
 				return
 			}
-			line, offset := recs[0].Line, recs[0].Offset
-			recs[0].Reset()
-			recs[0].Line, recs[0].Offset = line, offset
+			restore(&recs[0])
 			recs[0].Fail(record.Unexpected, 0)
 			w.pipeline.set.Log.Error("BUG: a parser panicked", "source", w.pipeline.set.Sources[source].Name,
-				"offset", offset, "panic", fmt.Sprint(failure), "line", fmt.Sprintf("%.200q", line))
+				"offset", recs[0].Offset, "panic", fmt.Sprint(failure), "line", fmt.Sprintf("%.200q", recs[0].Line))
 		}
 	}()
 	w.parsers[source].Parse(recs)
+}
+
+// restore makes r what the parser was given.
+func restore(r *record.Record) {
+	line, offset, part := r.Line, r.Offset, r.Part
+	r.Reset()
+	r.Line, r.Offset, r.Part = line, offset, part
 }
 
 // complete fills what the parser leaves to the pipeline, and applies redaction and filters.
