@@ -67,6 +67,7 @@ func (p *Pipeline) take(b *batch.Batch) *shard {
 	if b.Revoked != nil {
 		p.revoke(k)
 		close(b.Revoked)
+		b.Release()
 		return k.shard
 	}
 	if b.First == b.Next {

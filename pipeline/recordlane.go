@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -124,11 +125,15 @@ func (l *recordLane) catchUp(ctx context.Context) error {
 		if err == nil {
 			source, err = set.Again()
 		}
+		var opened []Opened
 		if err == nil {
-			_, err = source.Open(ctx, saved)
+			opened, err = source.Open(ctx, saved)
 		}
 		if err != nil {
 			return fmt.Errorf("open source %s again: %w", set.Name, err)
+		}
+		for k := range at {
+			l.begin(k, reached[k], opened)
 		}
 		reading.Go(func() {
 			if err := source.Run(ctx, in); err != nil && ctx.Err() == nil {
@@ -143,7 +148,7 @@ func (l *recordLane) catchUp(ctx context.Context) error {
 		select {
 		case b := <-in:
 			k := known[b.Partition]
-			if k == nil {
+			if k == nil || k.gone.Load() { // it may have come back
 				if k = l.pipeline.find(b.Partition); k == nil {
 					b.Release() // not known yet: nothing of it is missed
 					continue
@@ -205,6 +210,22 @@ func (l *recordLane) saved(i int) (saved []cursor.Partition, at map[*partition]i
 		return nil, nil
 	}
 	return saved, at
+}
+
+// begin moves r to where the source begins to read k again, and gives up what it does not have any more.
+func (l *recordLane) begin(k *partition, r *reach, opened []Opened) {
+	offset := int64(math.MaxInt64) // the log is not there at all
+	for _, o := range opened {
+		if k.is(o.Partition) {
+			offset = o.Offset
+		}
+	}
+	for s := k.progress[l.sink].claim(r.next, offset); s != nil; s = k.progress[l.sink].claim(r.next, offset) {
+		l.lose(k, s)
+	}
+	if offset != math.MaxInt64 {
+		r.next = max(r.next, offset)
+	}
 }
 
 // fill hands over what b has of the partition's gaps.
@@ -271,13 +292,13 @@ func (l *recordLane) rejoin(k *partition, near bool) {
 }
 
 // settle lets the workers go on with partitions that have caught up, and reports whether reading again has to end: because
-// it is done, or because there is a gap that it has passed by.
+// it is done, or because there is a gap that it has passed by, or that it does not know of as it began before.
 func (l *recordLane) settle(reached map[*partition]*reach) (end bool) {
 	end = true
 	for _, k := range l.pipeline.all() {
 		r := reached[k]
 		l.rejoin(k, r != nil && r.caughtUp)
-		if from, ok := k.progress[l.sink].firstGap(); ok && r != nil && from < r.next {
+		if from, ok := k.progress[l.sink].firstGap(); ok && (r == nil || from < r.next) {
 			return true
 		}
 		end = end && !k.progress[l.sink].isBehind()
@@ -288,11 +309,16 @@ func (l *recordLane) settle(reached map[*partition]*reach) (end bool) {
 // find returns the partition that b, of a source read again, is.
 func (p *Pipeline) find(b *batch.Partition) *partition {
 	for _, k := range p.all() {
-		if k.Source == b.Source && k.Name == b.Name && k.ID == b.ID {
+		if k.is(b) {
 			return k
 		}
 	}
 	return nil
+}
+
+// is reports whether b, of a source read again, is p.
+func (p *partition) is(b *batch.Partition) bool {
+	return p.Source == b.Source && p.Name == b.Name && p.ID == b.ID
 }
 
 // all returns the partitions known now.

@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/cursor"
+)
+
+type scriptAgain struct{ sent *[]*batch.Batch }
+
+func (s scriptAgain) Open(context.Context, []cursor.Partition) ([]Opened, error) {
+	var opened []Opened
+	known := map[string]bool{}
+	for _, b := range *s.sent {
+		if !known[b.Partition.Source+b.Partition.Name] {
+			known[b.Partition.Source+b.Partition.Name] = true
+			opened = append(opened, Opened{b.Partition, b.First})
+		}
+	}
+	return opened, nil
+}
+
+func (s scriptAgain) Run(ctx context.Context, out chan<- *batch.Batch) error {
+	for _, b := range *s.sent {
+		p := b.Partition
+		select {
+		case out <- &batch.Batch{Partition: &batch.Partition{Source: p.Source, Name: p.Name, Shard: p.Shard, ID: p.ID}, Data: bytes.Clone(b.Data), First: b.First, Next: b.Next, CaughtUp: true}:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	<-ctx.Done()
+	return nil
+}
+
+type pickySink struct {
+	*recordSink
+	no map[string]bool // ids that begin with this, under mu
+}
+
+func (s *pickySink) Offer(b *Body) bool {
+	s.mu.Lock()
+	id, _, _ := strings.Cut(string(b.Bytes), "-")
+	no := s.no[id]
+	s.mu.Unlock()
+	return !no && s.recordSink.Offer(b)
+}
+
+func (s *pickySink) Submit(ctx context.Context, b *Body) error {
+	id, _, _ := strings.Cut(string(b.Bytes), "-")
+	for {
+		s.mu.Lock()
+		no := s.no[id]
+		s.mu.Unlock()
+		if !no {
+			return s.recordSink.Submit(ctx, b)
+		}
+		if !pause(ctx, time.Second) {
+			return ctx.Err()
+		}
+	}
+}
+
+func TestTwoSourcesBehind(t *testing.T) {
+	one, two := newScript("a"), newScript("b")
+	two.partitions["b"].Source = "two"
+	sink := &pickySink{no: map[string]bool{"a": true}}
+	var sentA, sentB []*batch.Batch
+	send := func(s *scriptSource, name string, second int64, sent *[]*batch.Batch) {
+		data := fmt.Appendf(nil, "%d s r 200 1000 10 c\n", second*1000)
+		first := s.offsets[name]
+		s.offsets[name] += int64(len(data))
+		b := &batch.Batch{Partition: s.partitions[name], Data: data, First: first, Next: s.offsets[name], CaughtUp: true}
+		*sent = append(*sent, b)
+		s.steps <- b
+	}
+	live(t, one, func(s *Settings) {
+		two.steps = make(chan *batch.Batch)
+		sink.recordSink = s.RecordSinks[0].Sink.(*recordSink)
+		s.RecordSinks[0].Sink = sink
+		s.Sources[0].Again = func() (Source, error) { return scriptAgain{&sentA}, nil }
+		s.Sources = append(s.Sources, SourceSettings{Name: "two", Source: two, NewParser: s.Sources[0].NewParser,
+			Again: func() (Source, error) { return scriptAgain{&sentB}, nil }})
+	}, func(w *world, p *Pipeline) {
+		send(one, "a", 1000, &sentA)
+		later(time.Second) // the lane reads a again, and waits for room
+		w.mu.Lock()
+		sink.no["b"] = true
+		w.mu.Unlock()
+		send(two, "b", 1000, &sentB)
+		later(time.Second)
+		w.mu.Lock()
+		clear(sink.no)
+		w.mu.Unlock()
+		later(time.Minute)
+		if l := p.Stats().RecordLanes[0]; l.Behind != 0 || l.Waiting != 0 {
+			t.Errorf("not caught up: %+v", l)
+		}
+	})
+}
