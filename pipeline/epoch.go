@@ -180,14 +180,14 @@ func (p *Pipeline) changed(s *shard, start int64) bool {
 }
 
 // shardWatermark returns the lowest watermark over the shard's partitions that hold it up, NoWatermark when that cannot be
-// said, and whether all partitions that have not ended are silent.
+// said, and whether all partitions that have not ended are silent. A log of which no line can be read is silent too.
 func (p *Pipeline) shardWatermark(s *shard) (watermark int64, quiet bool) {
 	now, active := p.set.Now(), false
 	watermark, quiet = math.MaxInt64, true
 	highest := int64(cursor.NoWatermark)
 	for _, k := range s.partitions {
 		highest = max(highest, k.watermark)
-		if k.ended || k.caughtUp && now.Sub(k.lastData) >= p.set.Metrics.Idle {
+		if k.ended || k.caughtUp && now.UnixNano()-k.spoke >= int64(p.set.Metrics.Idle) {
 			continue
 		}
 		watermark, active, quiet = min(watermark, k.watermark), true, false

@@ -223,3 +223,21 @@ type stoppedSource struct{ scriptSource }
 func (*stoppedSource) Open(ctx context.Context, _ []cursor.Partition) ([]Opened, error) {
 	return nil, ctx.Err()
 }
+
+func TestMalformedLogHoldsNothingUp(t *testing.T) {
+	script := newScript("a", "b")
+	live(t, script, nil, func(w *world, p *Pipeline) {
+		script.line("b", 1000)
+		for i := range int64(60) {
+			script.line("a", 1000+i)
+			data := []byte("nonsense\n")
+			first := script.offsets["b"]
+			script.offsets["b"] += int64(len(data))
+			script.steps <- &batch.Batch{Partition: script.partitions["b"], Data: data, First: first, Next: script.offsets["b"], CaughtUp: true}
+			later(time.Second)
+		}
+		if got := count(w, 1010); got != "10 0" {
+			t.Errorf("window beside a malformed log: %q", got)
+		}
+	})
+}

@@ -24,7 +24,7 @@ type partition struct {
 	tasks    uint64           // given out
 	caughtUp bool
 	ended    bool
-	lastData time.Time // clock, when a batch last came
+	lastData time.Time // clock, when lines last came
 	state    []byte    // the source's, of the newest batch
 
 	// In turn: written by the task whose turn it is, and by the dispatcher at a barrier.
@@ -32,6 +32,7 @@ type partition struct {
 	turned    *sync.Cond
 	turn      uint64       // the task whose turn it is
 	watermark int64        // Unix nanoseconds
+	spoke     int64        // Unix nanoseconds by the clock, when a record that has a time last came
 	shown     atomic.Int64 // watermark, for who is not in turn
 	first     []firstRecord
 	admitted  []*admission
@@ -62,7 +63,7 @@ type admission struct {
 
 func newPartition(b *batch.Partition, number int, source *SourceSettings, s *shard, sinks int, now time.Time) *partition {
 	p := &partition{
-		Partition: b, number: number, source: source, shard: s, watermark: cursor.NoWatermark, lastData: now,
+		Partition: b, number: number, source: source, shard: s, watermark: cursor.NoWatermark, lastData: now, spoke: now.UnixNano(),
 		said: map[record.Reason]time.Time{},
 	}
 	p.turned = sync.NewCond(&p.mu)
@@ -76,7 +77,9 @@ func newPartition(b *batch.Partition, number int, source *SourceSettings, s *sha
 
 // begin sets p where its first batch begins.
 func (p *partition) begin(offset int64) {
+	p.mu.Lock() // who asks for p's state may know it already
 	p.next, p.reading = offset, offset
+	p.mu.Unlock()
 	for _, k := range p.progress {
 		k.start(offset)
 	}
@@ -104,6 +107,8 @@ func (p *partition) indexed() int64 {
 
 // resume sets p where the run before left it.
 func (p *partition) resume(saved cursor.Partition) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.saved = saved
 	p.watermark = saved.Watermark
 	p.shown.Store(saved.Watermark)
@@ -139,6 +144,9 @@ func (p *partition) pass(t *task, w *worker) int64 {
 		}
 	}
 	p.watermark = max(before, w.watermark)
+	if w.watermark != cursor.NoWatermark {
+		p.spoke = max(p.spoke, t.now)
+	}
 	p.shown.Store(p.watermark)
 	p.turn++
 	p.turned.Broadcast()
