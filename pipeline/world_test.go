@@ -293,14 +293,8 @@ type testRun struct {
 	started   func(*Pipeline)
 }
 
-// run lets one process work on logs until they end or it dies. It reports whether it lived.
-func (w *world) run(t *testing.T, logs []*testLog, r testRun) bool {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	w.mu.Lock()
-	w.dead, w.die = false, cancel
-	w.mu.Unlock()
+// settings sets one process up.
+func (w *world) settings(logs []*testLog, r testRun) Settings {
 	random := rand.New(rand.NewPCG(r.seed, 1))
 	s := Settings{
 		Sources: []SourceSettings{{Name: "test", Source: &testSource{logs: logs, rand: random, linger: r.linger}, NewParser: func() Parser { return testParser{} }}},
@@ -318,7 +312,18 @@ func (w *world) run(t *testing.T, logs []*testLog, r testRun) bool {
 	if r.change != nil {
 		r.change(&s)
 	}
-	p, err := New(s)
+	return s
+}
+
+// run lets one process work on logs until they end or it dies. It reports whether it lived.
+func (w *world) run(t *testing.T, logs []*testLog, r testRun) bool {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	w.mu.Lock()
+	w.dead, w.die = false, cancel
+	w.mu.Unlock()
+	p, err := New(w.settings(logs, r))
 	if err != nil {
 		t.Fatal(err)
 	}
