@@ -51,6 +51,7 @@ func (p *process) addReceiver(settings *pipeline.SourceSettings, c *config.Confi
 	}
 	var src interface {
 		pipeline.Source
+		Listen() error
 		Ready() error
 		Close() error
 	}
@@ -60,6 +61,9 @@ func (p *process) addReceiver(settings *pipeline.SourceSettings, c *config.Confi
 		src, err = p.newSyslog(s, kept, reader, with)
 	}
 	if err != nil {
+		return err
+	}
+	if err := src.Listen(); err != nil {
 		return err
 	}
 	settings.Source = src

@@ -103,6 +103,9 @@ func start(t *testing.T, h how) *world {
 	if w.Source, err = New(set); err != nil {
 		t.Fatal(err)
 	}
+	if err := w.Listen(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := w.Open(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -124,10 +127,11 @@ func start(t *testing.T, h how) *world {
 		})
 	}
 	w.stop = sync.OnceFunc(func() {
-		cancel()
 		w.client.CloseIdleConnections()
+		closed := w.Close()
+		cancel()
 		running.Wait()
-		if err := errors.Join(w.Close(), w.spool.Close()); err != nil {
+		if err := errors.Join(closed, w.spool.Close()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -30,8 +30,8 @@ const (
 	maxHeader     = 32 << 10
 )
 
-// Source receives posts. Make one with New, call Open once, then Run once, and Close at last; Stats, Ready and Addresses at any
-// time from anywhere.
+// Source receives posts, from Listen to Close, and reads what it has received, from Open to the end of Run. Make one with New.
+// Stats, Ready and Addresses may be called at any time from anywhere.
 type Source struct {
 	set      Settings
 	tls      *tls.Config
@@ -42,7 +42,10 @@ type Source struct {
 	groups    sync.Pool // of *spool.Group
 	splitters sync.Pool // of *envelope.Splitter
 
+	serving sync.WaitGroup
+
 	mu        sync.Mutex // guards what follows
+	server    *http.Server
 	listeners []net.Listener
 	said      map[int]time.Time
 }
@@ -65,16 +68,41 @@ func New(s Settings) (*Source, error) {
 	return src, nil
 }
 
-// Open listens, and finds where reading the spool goes on; see pipeline.Source.
-func (s *Source) Open(ctx context.Context, saved []cursor.Partition) ([]pipeline.Opened, error) {
-	if !s.set.Once {
-		for _, a := range s.set.Listen {
-			if err := s.listen(a); err != nil {
-				return nil, errors.Join(err, s.Close())
-			}
+// Listen opens the sockets, and receives until Close. It does nothing for a source that reads once.
+func (s *Source) Listen() error {
+	if s.set.Once {
+		return nil
+	}
+	for _, a := range s.set.Listen {
+		if err := s.listen(a); err != nil {
+			return errors.Join(err, s.Close())
 		}
 	}
+	server := &http.Server{
+		Handler: s, ReadHeaderTimeout: headerTimeout, ReadTimeout: s.set.Timeout, WriteTimeout: s.set.Timeout + patience + headerTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.set.Log.Handler(), slog.LevelDebug),
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.server = server
+	for _, l := range s.listeners {
+		s.serving.Go(func() {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				s.set.Log.Error("posts are no longer received", "source", s.set.Name, "listen", l.Addr().String(), "error", err)
+			}
+		})
+	}
+	return nil
+}
+
+// Open finds where reading the spool goes on; see pipeline.Source.
+func (s *Source) Open(ctx context.Context, saved []cursor.Partition) ([]pipeline.Opened, error) {
 	return s.set.Reader.Open(ctx, saved)
+}
+
+// Run reads the spool; see pipeline.Source. What is received while it does not run is read by the next.
+func (s *Source) Run(ctx context.Context, out chan<- *batch.Batch) error {
+	return s.set.Reader.Run(ctx, out)
 }
 
 func (s *Source) listen(a listen.Address) error {
@@ -101,49 +129,26 @@ func (s *Source) listen(a listen.Address) error {
 	return nil
 }
 
-// Run receives, and reads the spool; see pipeline.Source.
-func (s *Source) Run(ctx context.Context, out chan<- *batch.Batch) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	server := &http.Server{
-		Handler: s, ReadHeaderTimeout: headerTimeout, ReadTimeout: s.set.Timeout, WriteTimeout: s.set.Timeout + patience + headerTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.set.Log.Handler(), slog.LevelDebug),
-	}
-	var serving sync.WaitGroup
-	defer serving.Wait()
-	defer cancel()
+// Close stops receiving: requests at hand are answered, if they come to an end soon, and cut off if not.
+func (s *Source) Close() error {
 	s.mu.Lock()
-	listeners := s.listeners
+	server, listeners := s.server, s.listeners
+	s.server, s.listeners = nil, nil
 	s.mu.Unlock()
-	for _, l := range listeners {
-		serving.Go(func() {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
-				s.set.Log.Error("posts are no longer received", "source", s.set.Name, "listen", l.Addr().String(), "error", err)
-			}
-		})
-	}
-	serving.Go(func() {
-		<-ctx.Done()
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	if server != nil {
+		last, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
 		if server.Shutdown(last) != nil {
 			server.Close()
 		}
-	})
-	return s.set.Reader.Run(ctx, out)
-}
-
-// Close frees the addresses of a source whose Run was not called; after a Run there is nothing left to close.
-func (s *Source) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	}
+	s.serving.Wait()
 	var all error
-	for _, l := range s.listeners {
+	for _, l := range listeners { // of a Listen that failed
 		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 			all = errors.Join(all, err)
 		}
 	}
-	s.listeners = nil
 	return all
 }
 

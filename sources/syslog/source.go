@@ -22,8 +22,8 @@ import (
 
 var _ pipeline.Source = (*Source)(nil)
 
-// Source receives syslog. Make one with New, call Open once, then Run once, and Close at last; Stats, Ready and Addresses at any
-// time from anywhere.
+// Source receives syslog, from Listen to Close, and reads what it has received, from Open to the end of Run. Make one with New.
+// Stats, Ready and Addresses may be called at any time from anywhere.
 type Source struct {
 	set   Settings
 	tls   *tls.Config
@@ -34,7 +34,10 @@ type Source struct {
 	buffers sync.Pool // of *[]byte, what is read from a connection
 	groups  sync.Pool // of *spool.Group
 
+	receiving sync.WaitGroup
+
 	mu        sync.Mutex // guards what follows
+	cancel    context.CancelFunc
 	listeners []net.Listener
 	sockets   []*socket
 	drops     int64 // of sockets that are closed
@@ -61,16 +64,37 @@ func New(s Settings) (*Source, error) {
 	return src, nil
 }
 
-// Open listens, and finds where reading the spool goes on; see pipeline.Source.
-func (s *Source) Open(ctx context.Context, saved []cursor.Partition) ([]pipeline.Opened, error) {
-	if !s.set.Once {
-		for _, a := range s.set.Listen {
-			if err := s.listen(a); err != nil {
-				return nil, errors.Join(err, s.Close())
-			}
+// Listen opens the sockets, and receives until Close. It does nothing for a source that reads once.
+func (s *Source) Listen() error {
+	if s.set.Once {
+		return nil
+	}
+	for _, a := range s.set.Listen {
+		if err := s.listen(a); err != nil {
+			return errors.Join(err, s.Close())
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	for _, k := range s.sockets {
+		s.receiving.Go(func() { s.receive(ctx, k) })
+	}
+	for _, l := range s.listeners {
+		s.receiving.Go(func() { s.accept(ctx, l) })
+	}
+	return nil
+}
+
+// Open finds where reading the spool goes on; see pipeline.Source.
+func (s *Source) Open(ctx context.Context, saved []cursor.Partition) ([]pipeline.Opened, error) {
 	return s.set.Reader.Open(ctx, saved)
+}
+
+// Run reads the spool; see pipeline.Source. What is received while it does not run is read by the next.
+func (s *Source) Run(ctx context.Context, out chan<- *batch.Batch) error {
+	return s.set.Reader.Run(ctx, out)
 }
 
 // listen opens the sockets of one address.
@@ -124,34 +148,21 @@ func (s *Source) addSocket(conn datagramConn, raw rawConn) {
 	s.sockets = append(s.sockets, k)
 }
 
-// Run receives, and reads the spool; see pipeline.Source.
-func (s *Source) Run(ctx context.Context, out chan<- *batch.Batch) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var receiving sync.WaitGroup
-	defer receiving.Wait()
-	defer cancel()
-	s.mu.Lock()
-	listeners, sockets := s.listeners, s.sockets
-	s.mu.Unlock()
-	for _, k := range sockets {
-		receiving.Go(func() { s.receive(ctx, k) })
-	}
-	for _, l := range listeners {
-		receiving.Go(func() { s.accept(ctx, l) })
-	}
-	return s.set.Reader.Run(ctx, out)
-}
-
-// Close frees the addresses of a source whose Run was not called; after a Run there is nothing left to close.
+// Close stops receiving: what is on its way is still taken, for a moment. Nothing is appended to the spool afterwards.
 func (s *Source) Close() error {
+	s.mu.Lock()
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.mu.Unlock()
+	s.receiving.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var err error
 	for _, l := range s.listeners {
 		err = errors.Join(err, ignoreClosed(l.Close()))
 	}
-	for _, k := range s.sockets {
+	for _, k := range s.sockets { // of a Listen that failed
 		err = errors.Join(err, ignoreClosed(k.conn.Close()))
 	}
 	s.listeners, s.sockets = nil, nil

@@ -83,6 +83,9 @@ func start(t *testing.T, change func(*Settings), addresses ...string) *world {
 	if w.Source, err = New(set); err != nil {
 		t.Fatal(err)
 	}
+	if err := w.Listen(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := w.Open(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +233,7 @@ func TestTransports(t *testing.T) {
 	}
 }
 
-// TestEnd: what has arrived when the source is told to stop is kept, and half a message is no message.
+// TestEnd: what has arrived when the source is closed is kept, and half a message is no message.
 func TestEnd(t *testing.T) {
 	w := start(t, nil, "udp://127.0.0.1:0", "tcp://127.0.0.1:0")
 	tcp, udp, cut := w.dial("tcp", w.address(1)), w.dial("udp", w.address(0)), w.dial("tcp", w.address(1))
@@ -242,7 +245,9 @@ func TestEnd(t *testing.T) {
 		send(t, tcp, "line\n")
 		send(t, udp, "datagram")
 	}
-	w.stop()
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
 	if s := w.Stats(); s.Appended+s.KernelDrops != 2000 || w.spool.Next() != s.Appended {
 		t.Errorf("%+v, %d in the spool", s, w.spool.Next())
 	}
@@ -390,7 +395,9 @@ func TestSeveralSockets(t *testing.T) {
 	w.awaitStats("received and dropped", func(s Stats) bool { return s.Received+s.KernelDrops == senders*each })
 	t.Logf("of %d datagrams %d were dropped", senders*each, w.Stats().KernelDrops)
 	before := w.Stats()
-	w.stop()
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
 	if after := w.Stats(); after.Received != before.Received || after.KernelDrops != before.KernelDrops {
 		t.Errorf("before the end %+v, after %+v", before, after)
 	}
@@ -446,7 +453,7 @@ func TestNew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Open(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "address already in use") || len(s.Addresses()) != 0 {
+	if err := s.Listen(); err == nil || !strings.Contains(err.Error(), "address already in use") || len(s.Addresses()) != 0 {
 		t.Errorf("an address in use: %v, %v", err, s.Addresses())
 	}
 }
