@@ -225,7 +225,7 @@ func TestNew_Failure(t *testing.T) {
 	f("$context.requestTime $context.status", tenant("service.name"), "the format has no variable $context.tenant")
 	f("$context.requestTime", Options{Escape: "json"}, "belongs to an nginx log_format string")
 	f("haproxy", tenant("service.name"), "is no captured header")
-	f("iis", tenant("service.name"), "values have their places")
+	f("traefik", tenant("service.name"), "values have their places")
 	f("aws_alb", tenant("service.name"), `the format has no column "tenant"`)
 	f("syslog nonsense", Options{}, `there is no format "nonsense"`)
 	f("tomcat %h %D", Options{}, "it has no time: %t is needed")

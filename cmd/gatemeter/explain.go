@@ -69,9 +69,11 @@ type detector interface {
 }
 
 // why says what auto told a line's format by, or what a line that it could not read looks like; "" with a format that is given.
-func why(parser parsers.Parser) string {
+func why(parser parsers.Parser, reason record.Reason) string {
 	a, ok := parser.(detector)
 	switch {
+	case reason == record.Blank:
+		return "it is passed over: no request, and no fault"
 	case !ok:
 		return ""
 	case parser.Format() != "":
@@ -113,7 +115,7 @@ func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) 
 			if n, ok := parser.(named); ok {
 				e.Format = n.Format()
 			}
-			e.Why = why(parser)
+			e.Why = why(parser, r.Reason)
 			if a, ok := parser.(detector); ok && e.Format == "" && r.Reason != record.UnknownFormat {
 				e.Format = a.Tried()
 			}

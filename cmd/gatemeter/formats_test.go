@@ -56,5 +56,6 @@ func TestExplainSaysWhy(t *testing.T) {
 	f("auto", "[GIN] 2025/10/10 - 11:55:36 | 200 |   43.1291ms |     203.0.113.7 | GET      \"/\"", `"format":"krakend","why":"[GIN]"`)
 	f("auto", "[GIN] 2025/10/10 - 11:55:36 | 200 |   43.1291ms |", `"format":"krakend","why":"it begins like krakend: [GIN]"`, `"reason":"truncated"`)
 	f("auto", "something else", `"format":"","why":"it begins like no format there is"`, `"reason":"unknown_format"`)
+	f("auto", "#Fields: date time", `"why":"it is passed over: no request, and no fault"`, `"reason":"blank"`)
 	f("krakend", "[GIN] 2025/10/10 - 11:55:36 | 200 |   43.1291ms |     203.0.113.7 | GET      \"/\"", `"format":"krakend","record"`)
 }
