@@ -12,6 +12,7 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 )
 
+// scriptAgain reads what a script has sent, from the beginning.
 type scriptAgain struct{ sent *[]*batch.Batch }
 
 func (s scriptAgain) Open(context.Context, []cursor.Partition) ([]Opened, error) {
@@ -39,6 +40,7 @@ func (s scriptAgain) Run(ctx context.Context, out chan<- *batch.Batch) error {
 	return nil
 }
 
+// pickySink has no room for bodies of some partitions.
 type pickySink struct {
 	*recordSink
 	no map[string]bool // ids that begin with this, under mu
@@ -52,6 +54,7 @@ func (s *pickySink) Offer(b *Body) bool {
 	return !no && s.recordSink.Offer(b)
 }
 
+// Submit waits as long as there is no room.
 func (s *pickySink) Submit(ctx context.Context, b *Body) error {
 	id, _, _ := strings.Cut(string(b.Bytes), "-")
 	for {
@@ -67,6 +70,7 @@ func (s *pickySink) Submit(ctx context.Context, b *Body) error {
 	}
 }
 
+// TestTwoSourcesBehind: while the records of one source are read again, those of another are left too.
 func TestTwoSourcesBehind(t *testing.T) {
 	one, two := newScript("a"), newScript("b")
 	two.partitions["b"].Source = "two"

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -81,10 +82,22 @@ func (c *committer) settled(ctx context.Context, epoch uint64) bool {
 	}
 }
 
-// saveLast saves what is still to be saved, when no one else runs any more.
-func (c *committer) saveLast() {
+// saveLast saves what is still to be saved, when no one else runs any more. Changes that an at_most_once sink could not be sent
+// are not saved either, which would lose them: the next run makes them again.
+func (c *committer) saveLast() error {
+	for _, l := range c.pipeline.lanes {
+		if l.set.Discarding && !l.set.AtLeastOnce && l.unsaved() {
+			return nil
+		}
+	}
 	for c.step() {
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stats.LastError != "" {
+		return fmt.Errorf("cursor not saved: %s", c.stats.LastError)
+	}
+	return nil
 }
 
 // step saves the pending candidate if it may be, and reports whether it did.

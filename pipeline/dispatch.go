@@ -29,10 +29,12 @@ func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 			p.pace(shard)
 			if p.openParts.Load() > p.totals.manyParts.Load() {
 				p.epoch(false)
+				p.waitForRoom()
 				p.totals.manyParts.Store(max(manyWindows, 3*p.openParts.Load()/2))
 			}
 		case <-tick.C:
 			p.epoch(false)
+			p.waitForRoom()
 			for _, s := range p.shards {
 				p.pace(s)
 			}

@@ -17,42 +17,71 @@ func (p *Pipeline) epoch(end bool) {
 	p.busy.Wait()
 	p.epochs++
 	var panes []duePane
-	cursors := make([]cursor.Cursor, 0, len(p.shards))
+	for _, s := range p.shards {
+		if p.rebuild(s, end) {
+			panes = p.send(s, end, panes)
+		}
+	}
+	_ = fault.At("epoch.collected")
+	p.leave(panes)
+	_ = fault.At("epoch.offered")
+}
+
+// settle is an epoch in which no pane leaves: it saves where the sinks are by now. Nothing may have been read since the last.
+func (p *Pipeline) settle() {
+	p.epochs++
+	p.leave(nil)
+}
+
+// leave gives the panes of an epoch to the lanes, and to the committer where all shards stand with it.
+func (p *Pipeline) leave(panes []duePane) {
+	for _, l := range p.lanes {
+		l.push(p.epochs, panes, p.holds())
+	}
 	confirmed := p.confirmed()
+	cursors := make([]cursor.Cursor, 0, len(p.shards))
 	for _, s := range p.shards {
 		if !s.whole {
-			s.whole = true
-			for _, k := range s.partitions {
-				s.whole = s.whole && k.rebuilt()
-			}
-			if !s.whole && !end { // nothing leaves before the rebuild is whole
-				cursors = append(cursors, s.saved)
-				continue
-			}
-			for _, k := range s.partitions {
-				if k.next < k.saved.Read {
-					p.keepAsSent(s, k)
-				}
-			}
+			cursors = append(cursors, s.saved)
+			continue
 		}
-		panes = p.send(s, end, panes)
 		for len(s.finals) > 0 && s.finals[0].epoch <= confirmed {
 			s.savedFinal = s.finals[0].final
 			s.finals = s.finals[1:]
 		}
 		cursors = append(cursors, p.cursor(s))
 	}
-	_ = fault.At("epoch.collected")
-	hold := p.set.Once || p.behind()
-	for _, l := range p.lanes {
-		l.push(p.epochs, panes, hold)
-	}
 	p.committer.offer(p.epochs, cursors)
-	_ = fault.At("epoch.offered")
-	if hold {
-		for _, l := range p.lanes {
-			l.waitForRoom(p.stopping, p.set.Once)
+}
+
+// rebuild reports whether s is back where the run before left it, or will come no nearer as the run is at its end: nothing leaves
+// before.
+func (p *Pipeline) rebuild(s *shard, end bool) bool {
+	if s.whole {
+		return true
+	}
+	s.whole = end || !slices.ContainsFunc(s.partitions, func(k *partition) bool { return !k.rebuilt() })
+	if !s.whole {
+		return false
+	}
+	for _, k := range s.partitions {
+		if k.next < k.saved.Read {
+			p.keepAsSent(s, k)
 		}
+	}
+	return true
+}
+
+// holds reports whether reading waits for the metric sinks: the log can wait, and is read faster than time passes.
+func (p *Pipeline) holds() bool { return p.set.Once || p.behind() }
+
+// waitForRoom holds the reading up while a sink has more than enough to do.
+func (p *Pipeline) waitForRoom() {
+	if !p.holds() {
+		return
+	}
+	for _, l := range p.lanes {
+		l.waitForRoom(p.stopping)
 	}
 }
 

@@ -224,6 +224,7 @@ func (*stoppedSource) Open(ctx context.Context, _ []cursor.Partition) ([]Opened,
 	return nil, ctx.Err()
 }
 
+// TestMalformedLogHoldsNothingUp: a log of which no line can be read is as good as silent.
 func TestMalformedLogHoldsNothingUp(t *testing.T) {
 	script := newScript("a", "b")
 	live(t, script, nil, func(w *world, p *Pipeline) {

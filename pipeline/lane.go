@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ type lane struct {
 	moves    uint64        // how often panes were taken out of the queue for the spool
 	stored   bool          // there are panes in the spool
 	full     bool          // the spool could not be written to
+	stuck    bool          // the sink refuses, or has long taken nothing: the reading does not wait for it
 	released uint64        // at_most_once: newest epoch that has been saved
 	acked    chan struct{}
 	stats    LaneStats
@@ -64,6 +66,7 @@ func newLane(set *MetricSinkSettings, all *Settings) *lane {
 func (l *lane) push(epoch uint64, panes []duePane, hold bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	hold = hold && (l.all.Once || !l.stuck)
 	for _, due := range panes {
 		pane := due.pane
 		if !l.set.Discarding {
@@ -83,26 +86,44 @@ func (l *lane) push(epoch uint64, panes []duePane, hold bool) {
 			bound *= 2 // the disk has a moment
 		}
 	}
-	for !hold && l.points > bound && len(l.queue) > 1 {
-		l.points -= len(l.queue[0].pane.Points)
-		l.stats.DroppedPanes++
-		l.queue = l.queue[1:]
+	if !hold {
+		l.dropOldest(bound)
 	}
 	l.pushed = epoch
 	token(l.wake)
 }
 
-// waitForRoom waits until the queue is no longer full, or stop is closed. always says to wait also for a sink that fails.
-func (l *lane) waitForRoom(stop <-chan struct{}, always bool) {
+// dropOldest drops panes until the queue has no more points than bound, or one pane.
+func (l *lane) dropOldest(bound int) {
+	for l.points > bound && len(l.queue) > 1 {
+		l.points -= len(l.queue[0].pane.Points)
+		l.stats.DroppedPanes++
+		l.queue = l.queue[1:]
+	}
+}
+
+// patience is how long the reading of what is behind waits for a sink that takes nothing.
+const patience = 30 * time.Second
+
+// waitForRoom waits until the queue is no longer full, or stop is closed; unless all is to be read at once, not for a sink that
+// is stuck.
+func (l *lane) waitForRoom(stop <-chan struct{}) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	for {
 		l.mu.Lock()
-		full := l.points > l.set.MaxPoints && (always || l.stats.LastError == "")
+		full := l.points > l.set.MaxPoints && (l.all.Once || !l.stuck)
 		l.mu.Unlock()
 		if !full {
 			return
 		}
 		select {
 		case <-l.acked:
+			timer.Reset(patience)
+		case <-timer.C:
+			l.mu.Lock()
+			l.stuck = true
+			l.mu.Unlock()
 		case <-stop:
 			return
 		}
@@ -153,6 +174,20 @@ func (l *lane) confirmedLocked() uint64 {
 		return l.pushed
 	}
 	return oldest - 1
+}
+
+// unsaved reports whether there are panes of an at_most_once sink that wait for their epoch to be saved.
+func (l *lane) unsaved() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.queue, func(q queued) bool { return q.epoch > l.released })
+}
+
+// lost returns how many panes the sink will never get.
+func (l *lane) lost() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stats.LostPanes + l.stats.DroppedPanes
 }
 
 // empty waits until the sink has everything up to epoch.
@@ -324,7 +359,7 @@ func (l *lane) take(moves uint64) (panes []queued, old int) {
 func (l *lane) done(panes []*point.Pane, later []queued, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.inHand = nil
+	l.inHand, l.stuck = nil, err != nil
 	if len(later) == 0 {
 		l.sending = none
 	}
@@ -346,7 +381,7 @@ func (l *lane) done(panes []*point.Pane, later []queued, err error) {
 func (l *lane) failed(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.inHand = nil
+	l.inHand, l.stuck = nil, true
 	l.stats.Failures++
 	l.stats.LastError = err.Error()
 	l.notify()

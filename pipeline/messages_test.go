@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
 // TestMessages: lines with offsets of their own, several of which may be one message's; and a stretch of offsets without any.
@@ -46,24 +47,39 @@ func TestMessages(t *testing.T) {
 	}
 }
 
+// panickingParser cannot read more than one line at a time.
+type panickingParser struct{ testParser }
+
+func (p panickingParser) Parse(recs []record.Record) {
+	if len(recs) > 1 {
+		panic("two")
+	}
+	p.testParser.Parse(recs)
+}
+
+// TestManyMessages: more lines than a chunk has, two of each message, also when the parser panics.
 func TestManyMessages(t *testing.T) {
-	script := newScript("topic")
-	live(t, script, nil, func(w *world, p *Pipeline) {
-		var data []byte
-		var ends []int32
-		var offsets []int64
-		for i := range int64(200) {
-			data = fmt.Appendf(data, "%d s r 200 1000 10 c", 1000_000+i)
-			ends, offsets = append(ends, int32(len(data))), append(offsets, (i+1)/2)
-		}
-		script.steps <- &batch.Batch{Partition: script.partitions["topic"], Data: data, Ends: ends, Offsets: offsets, First: 0, Next: 101, CaughtUp: true}
-		synctest.Wait()
-		_ = p.set.RecordSinks[0].Sink.Close(t.Context())
-		if len(w.ids) != 200 {
-			t.Errorf("%d ids, want 200", len(w.ids))
-		}
-		if w.ids["topic-000000000020.1"] != 1 { // the 64th line
-			t.Errorf("no part")
-		}
-	})
+	f := func(parser Parser) {
+		t.Helper()
+		script := newScript("topic")
+		live(t, script, func(s *Settings) {
+			s.Sources[0].NewParser = func() Parser { return parser }
+		}, func(w *world, p *Pipeline) {
+			var data []byte
+			var ends []int32
+			var offsets []int64
+			for i := range int64(200) {
+				data = fmt.Appendf(data, "%d s r 200 1000 10 c", 1000_000+i)
+				ends, offsets = append(ends, int32(len(data))), append(offsets, i/2)
+			}
+			script.steps <- &batch.Batch{Partition: script.partitions["topic"], Data: data, Ends: ends, Offsets: offsets, Next: 100, CaughtUp: true}
+			synctest.Wait()
+			_ = p.set.RecordSinks[0].Sink.Close(t.Context())
+			if len(w.ids) != 200 || w.ids["topic-00000000001f.1"] != 1 { // which is the 64th line
+				t.Errorf("%d ids, want 200", len(w.ids))
+			}
+		})
+	}
+	f(testParser{})
+	f(panickingParser{})
 }

@@ -82,19 +82,29 @@ func (l *lane) spool(ctx context.Context) {
 	}
 }
 
-// takeOldest takes the older half of the queue. Panes of shards that move between processes stay: when they come out of the
-// spool another process may have sent newer ones.
+// takeOldest takes the older half of the queue. Panes of shards that move between processes are not among them, as another process
+// may have sent newer ones when they come out of the spool: those for which there is no room are dropped.
 func (l *lane) takeOldest() (panes []*point.Pane) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.points > l.set.MaxPoints/2 && len(l.queue) > 1 && l.queue[0].shard.until == nil {
+	var stay []queued
+	for i, q := range l.queue {
+		if l.points <= l.set.MaxPoints/2 || i == len(l.queue)-1 {
+			stay = append(stay, l.queue[i:]...)
+			break
+		}
+		if q.shard.until != nil {
+			stay = append(stay, q)
+			continue
+		}
 		if len(panes) == 0 {
 			l.moves++
-			l.spooling = l.queue[0].epoch
+			l.spooling = q.epoch
 		}
-		l.points -= len(l.queue[0].pane.Points)
-		panes = append(panes, l.queue[0].pane)
-		l.queue = l.queue[1:]
+		l.points -= len(q.pane.Points)
+		panes = append(panes, q.pane)
 	}
+	l.queue = stay
+	l.dropOldest(l.set.MaxPoints)
 	return panes
 }

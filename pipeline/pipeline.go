@@ -171,7 +171,9 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	err := p.finish(drain)
 	giveUp()
 	lanes.Wait()
-	p.committer.saveLast()
+	if unsaved := p.committer.saveLast(); p.set.Once {
+		err = errors.Join(err, unsaved)
+	}
 	for _, l := range p.lanes {
 		err = errors.Join(err, l.sink.Close())
 	}
@@ -192,21 +194,21 @@ func (p *Pipeline) finish(drain context.Context) error {
 	for _, k := range p.partitions {
 		end = end && k.ended // a run that was told to stop has not seen the end
 	}
+	p.epoch(end) // first: the metric sinks do not wait for a record sink that is down
 	for i := range p.set.RecordSinks {
 		s := &p.set.RecordSinks[i]
 		if err := s.Sink.Close(ctx); err != nil {
 			undelivered = errors.Join(undelivered, fmt.Errorf("records left for sink %s: %w", s.Name, err))
 		}
 	}
-	p.epoch(end)
-	ctx, cancel = context.WithTimeout(drain, p.set.Drain)
-	defer cancel()
 	for _, l := range p.lanes {
 		if err := l.empty(ctx, p.epochs); err != nil {
 			undelivered = errors.Join(undelivered, err)
+		} else if n := l.lost(); n > 0 && p.set.Once {
+			undelivered = errors.Join(undelivered, fmt.Errorf("sink %s: %d panes are lost", l.set.Name, n))
 		}
 	}
-	p.epoch(end) // nothing new to send, but now the sinks' confirmations are known
+	p.settle()
 	if p.set.Once {
 		return undelivered
 	}

@@ -35,7 +35,7 @@ func (p *Pipeline) revoke(k *partition) {
 			_ = l.empty(ctx, p.epochs)
 		}
 	}
-	p.epoch(false) // now with what the sinks have confirmed
+	p.settle() // now with what the sinks have confirmed
 	saved := p.committer.settled(ctx, p.epochs)
 	for _, l := range p.lanes {
 		if l.set.Discarding && !l.set.AtLeastOnce && saved && l.healthy() {
