@@ -1,4 +1,4 @@
-// Package servers starts real servers for tests: nginx, Graphite, StatsD and Elasticsearch, each on free ports of 127.0.0.1
+// Package servers starts real servers for tests: nginx, Graphite, StatsD, Elasticsearch and Kafka, each on free ports of 127.0.0.1
 // with all its files in a folder of its own.
 //
 // install.sh, beside this file, puts them on the machine; `make install-servers` calls it. A test asks for a server and has

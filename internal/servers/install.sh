@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # install.sh puts what the tests against real servers need on a Debian 12 machine: nginx, HAProxy, rsyslog, syslog-ng,
-# logrotate, ab, carbon and graphite-web from Debian, StatsD from npm, Elasticsearch from Maven. Needs root for apt-get, or sudo that asks nothing.
+# logrotate, ab, carbon and graphite-web from Debian, StatsD from npm, Elasticsearch and Kafka from Maven. Needs root for apt-get, or sudo that asks nothing.
 #
 # It may run any number of times: what is there is left alone, and a second run takes a fraction of a second. It fails,
 # and says what could not be had, rather than leave a server out.
@@ -198,6 +198,22 @@ archive_classes() {
   fi
 }
 
+# The broker's jars, as Maven resolves them.
+install_kafka() {
+  local home
+  home=$cache/kafka-$(cat "$here"/kafka/* | key)
+  if [ ! -e "$home/.complete" ]; then
+    say "mvn dependency:copy-dependencies kafka (43 MB)"
+    rm -rf "$home"
+    mkdir -p "$home/lib"
+    cp "$here"/kafka/* "$home/"
+    mvn -q -B -f "$home/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies -DincludeScope=runtime \
+      -DoutputDirectory="$home/lib" >"$home/mvn.log" 2>&1 || { tail -20 "$home/mvn.log" >&2; die "mvn dependency:copy-dependencies of kafka"; }
+    touch "$home/.complete"
+  fi
+  ln -sfn "$home" "$cache/kafka"
+}
+
 mkdir -p "$cache"
 exec 9>"$cache/.lock"
 flock 9 # another run may be at it
@@ -206,4 +222,5 @@ check_graphite
 install_syslog_ng
 install_statsd
 install_elasticsearch
+install_kafka
 say "ready in $cache"

@@ -237,3 +237,17 @@ func TestLeash(t *testing.T) {
 		return nil
 	})
 }
+
+// TestKafka: the broker answers on each of its ports, and again after it was killed.
+func TestKafka(t *testing.T) {
+	k := StartKafka(t)
+	for range 2 {
+		for _, address := range []string{k.SASL, k.MTLS} {
+			if err := accepts(address); err != nil {
+				t.Error(err)
+			}
+		}
+		k.Kill()
+		k.Start()
+	}
+}
