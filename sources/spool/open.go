@@ -144,7 +144,7 @@ func (s *Spool) recover() error {
 	if s.sealed {
 		if err := s.begin(); err != nil {
 			s.set.Log.Error("the spool cannot be written; it is tried again with the next record", "spool", s.set.Dir, "error", err)
-			s.stats.Error = err.Error()
+			s.refused = err.Error()
 		} else {
 			s.durable = s.next
 		}

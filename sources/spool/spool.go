@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -34,6 +35,8 @@ type Spool struct {
 	room     chan struct{} // the same when something is removed
 	gone     []*os.File    // of removed segments, for the syncer to close
 	stats    Stats
+	refused  string               // what the disk said to the last Append, empty when it was taken
+	unsynced string               // the same of the last sync
 	said     map[string]time.Time // messages, when last said
 	closed   bool
 
@@ -104,6 +107,7 @@ func (s *Spool) Stats() Stats {
 	r := s.stats
 	r.Bytes, r.Segments = s.bytes, len(s.segments)
 	r.First, r.Next, r.Durable, r.Read = s.segments[0].base, s.next, s.durable, s.read
+	r.Error = cmp.Or(s.refused, s.unsynced)
 	return r
 }
 
@@ -144,9 +148,11 @@ func (s *Spool) Append(ctx context.Context, g *Group) (first int64, err error) {
 	}
 	if err != nil {
 		s.stats.Failures++
-		s.fail("append to the spool", err)
+		s.refused = err.Error()
+		s.warn("refused", "nothing can be appended to the spool", "error", err)
 		return 0, err
 	}
+	s.refused = ""
 	first = s.next
 	s.next += int64(g.Len())
 	s.end = s.next
@@ -273,12 +279,6 @@ func (s *Spool) Close() error {
 		}
 	}
 	return err
-}
-
-// fail notes what the disk said. s.mu is held.
-func (s *Spool) fail(what string, err error) {
-	s.stats.Error = err.Error()
-	s.warn(what, what, "error", err)
 }
 
 // warn says something, once a minute. s.mu is held.

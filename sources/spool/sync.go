@@ -84,10 +84,11 @@ func (s *Spool) sync() error {
 	defer s.mu.Unlock()
 	if err != nil {
 		s.stats.SyncFailures++
-		s.fail("records cannot be made durable, and are not read until they are", err)
+		s.unsynced = err.Error()
+		s.warn("unsynced", "records cannot be made durable, and are not read until they are", "error", err)
 		return fmt.Errorf("sync the spool: %w", err)
 	}
-	s.stats.Error = ""
+	s.unsynced = ""
 	for _, w := range todo {
 		w.g.synced = w.size
 	}

@@ -84,7 +84,7 @@ func (s *Spool) remove(n int) {
 	}
 	for _, g := range s.segments[:n] {
 		if err := os.Remove(g.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			s.fail("remove a segment of the spool", err)
+			s.warn("remove", "a segment of the spool cannot be removed", "error", err)
 		}
 		s.bytes -= g.size
 		if g.file != nil {
