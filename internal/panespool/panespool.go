@@ -45,10 +45,12 @@ type Spool struct {
 	set    Settings
 	tooOld atomic.Int64
 
-	mu    sync.Mutex   // held by Append, and by Read only to empty the folder
-	spool *spool.Spool // another after that; nil when it could not be made again
-	group spool.Group
-	past  Stats // of the spools before
+	appending sync.Mutex // held by Append, and by Read only to empty the folder; mu is taken after it
+	group     spool.Group
+
+	mu    sync.Mutex   // guards what follows, for a moment at a time: Stats does not wait for a disk
+	spool *spool.Spool // another after the folder was emptied; nil when it could not be made again
+	past  Stats        // of the spools before
 
 	reader *spool.Reader // the reading goroutine's
 	run    spool.Run
@@ -74,14 +76,17 @@ func (s *Spool) open() error {
 	if err != nil {
 		return fmt.Errorf("open pane spool: %w", err)
 	}
-	s.spool, s.reader = k, k.NewReader(k.First(), maxRecord)
+	s.reader = k.NewReader(k.First(), maxRecord)
+	s.mu.Lock()
+	s.spool = k
+	s.mu.Unlock()
 	return nil
 }
 
 // empty empties the folder, all of which has been read, and reports whether it could: not if more has come.
 func (s *Spool) empty() (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.appending.Lock()
+	defer s.appending.Unlock()
 	if s.spool != nil {
 		stats := s.spool.Stats()
 		switch {
@@ -91,10 +96,11 @@ func (s *Spool) empty() (bool, error) {
 			return true, nil // it is
 		}
 		s.reader.Close()
-		s.past = s.stats()
-		s.past.Bytes = 0
 		err := s.spool.Close()
-		s.spool = nil
+		s.mu.Lock()
+		s.past = s.stats()
+		s.past.Bytes, s.spool = 0, nil
+		s.mu.Unlock()
 		if err != nil {
 			s.set.Log.Warn("pane spool was not closed well; all of it was read", "error", err)
 		}
@@ -124,8 +130,8 @@ func syncFolder(dir string) error {
 
 // Append implements pipeline.PaneSpool.
 func (s *Spool) Append(ctx context.Context, panes []*point.Pane) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.appending.Lock()
+	defer s.appending.Unlock()
 	if s.spool == nil {
 		return errors.New("the pane spool's folder could not be made again")
 	}
@@ -197,10 +203,13 @@ func (s *Spool) Read(maxPoints int) (panes []*point.Pane, next int64, err error)
 	if len(panes) == 0 {
 		s.run.Data = nil // the memory is needed only while there is something
 		done, err := s.empty()
-		if err == nil && !done {
-			return s.Read(maxPoints)
+		switch {
+		case err != nil || done:
+			return nil, 0, err
+		case s.reader.Next() >= s.spool.Durable(): // newer panes must not overtake it
+			return nil, 0, errors.New("read pane spool: what was appended last is not on the disk yet")
 		}
-		return nil, 0, err
+		return s.Read(maxPoints)
 	}
 	return panes, s.reader.Next(), nil
 }
@@ -238,8 +247,8 @@ func (s *Spool) stats() Stats {
 
 // Close closes the files; panes that are there stay.
 func (s *Spool) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.appending.Lock()
+	defer s.appending.Unlock()
 	if s.spool == nil {
 		return nil
 	}
