@@ -89,8 +89,10 @@ func TestTwoSourcesBehind(t *testing.T) {
 		sink.recordSink = s.RecordSinks[0].Sink.(*recordSink)
 		s.RecordSinks[0].Sink = sink
 		s.Sources[0].Again = func() (Source, error) { return scriptAgain{&sentA}, nil }
-		s.Sources = append(s.Sources, SourceSettings{Name: "two", Source: two, NewParser: s.Sources[0].NewParser,
-			Again: func() (Source, error) { return scriptAgain{&sentB}, nil }})
+		s.Sources = append(s.Sources, SourceSettings{
+			Name: "two", Source: two, NewParser: s.Sources[0].NewParser,
+			Again: func() (Source, error) { return scriptAgain{&sentB}, nil },
+		})
 	}, func(w *world, p *Pipeline) {
 		send(one, "a", 1000, &sentA)
 		later(time.Second) // the lane reads a again, and waits for room

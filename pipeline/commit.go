@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,6 +50,21 @@ func (c *committer) offer(epoch uint64, cursors []cursor.Cursor) {
 	case c.wake <- struct{}{}:
 	default:
 	}
+}
+
+// forget takes the shard's cursor out of what waits to be saved: the shard goes to another process, and its panes that are left
+// will not be sent.
+func (c *committer) forget(shard string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	without := func(k *candidate) *candidate {
+		if k == nil {
+			return nil
+		}
+		others := slices.DeleteFunc(slices.Clone(k.cursors), func(s cursor.Cursor) bool { return s.Shard == shard })
+		return &candidate{k.epoch, others}
+	}
+	c.pending, c.next = without(c.pending), without(c.next)
 }
 
 // run saves until ctx ends.
@@ -100,7 +116,7 @@ func (c *committer) saveLast() error {
 	return nil
 }
 
-// step saves the pending candidate if it may be, and reports whether it did.
+// step saves the pending candidate if it may be, and reports whether to go on with the next.
 func (c *committer) step() bool {
 	c.mu.Lock()
 	k := c.pending
@@ -112,6 +128,12 @@ func (c *committer) step() bool {
 		if l.set.Discarding && l.set.AtLeastOnce && l.confirmed() < k.epoch {
 			return false
 		}
+	}
+	c.mu.Lock()
+	forgotten := c.pending != k // and with it, perhaps, panes that the sink did not confirm
+	c.mu.Unlock()
+	if forgotten {
+		return true
 	}
 	err := c.save(k.cursors)
 	c.mu.Lock()

@@ -18,13 +18,19 @@ import (
 type goneSource struct {
 	testSource
 	below []int64 // by log: what is gone; the whole log when it is as long
-	mode  int     // what the source makes of it: 0 a stretch that cannot be read, 1 no such log, 2 a log with nothing to read
+	mode  int     // what the source makes of it: 0 a stretch that cannot be read, 1 no such log, 2 a log with nothing to read, 3 it begins later
 }
 
 func (s *goneSource) Open(ctx context.Context, saved []cursor.Partition) ([]Opened, error) {
 	opened, err := s.testSource.Open(ctx, saved)
-	if s.mode == 1 {
+	switch s.mode {
+	case 1:
 		return opened[1:], err
+	case 3:
+		for i := range opened {
+			s.offsets[i] = max(s.offsets[i], s.below[i])
+			opened[i].Offset = s.offsets[i]
+		}
 	}
 	return opened, err
 }
@@ -50,7 +56,7 @@ func (s *goneSource) Run(ctx context.Context, out chan<- *batch.Batch) error {
 		}
 		out <- b
 	}
-	if s.mode > 0 {
+	if s.mode == 1 || s.mode == 2 {
 		logs, partitions, offsets := s.logs[:0:0], s.partitions[:0:0], s.offsets[:0:0]
 		for i := range s.logs {
 			if len(s.logs[i].data) > 0 {
@@ -80,7 +86,7 @@ func TestReplayGone(t *testing.T) {
 			for k, v := range w.graphite {
 				before[k] = v
 			}
-			mode := r.IntN(3)
+			mode := r.IntN(4)
 			w.left = 1 << 60
 			w.run(t, logs, testRun{seed: seed + 1, workers: 2, maxSeries: 1000, change: func(s *Settings) {
 				src := &goneSource{testSource: testSource{logs: append([]*testLog(nil), logs...), rand: r}, mode: mode, below: make([]int64, len(logs))}

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -9,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/pipeline/point"
 )
 
@@ -46,9 +44,6 @@ type queued struct {
 
 // none is an epoch that never comes.
 const none = math.MaxUint64
-
-// leaseWait is how long to wait before looking again whether this process may send for a shard.
-const leaseWait = 50 * time.Millisecond
 
 // sendPoints is about how many points one Send is given.
 const sendPoints = 20_000
@@ -213,197 +208,68 @@ func (l *lane) isEmpty(epoch uint64) bool {
 	return l.confirmedLocked() >= epoch && !(l.all.Once && l.stored)
 }
 
-// run sends until ctx ends.
-func (l *lane) run(ctx context.Context) {
-	var spooler sync.WaitGroup
-	defer spooler.Wait()
-	if l.set.Spool != nil {
-		spooler.Go(func() { l.spool(ctx) })
-	}
-	failures := 0
-	for {
-		panes, trim, moves, err := l.spooled()
-		if err != nil && !l.unreadable(ctx, err) {
-			return
-		}
-		old := 0
-		if len(panes) == 0 && err == nil {
-			panes, old = l.take(moves)
-		}
-		if old > 0 {
-			l.all.Log.Warn("panes too old for the sink were left out", "sink", l.set.Name, "panes", old, "max_age", l.set.MaxAge)
-		}
-		if len(panes) == 0 {
-			select {
-			case <-l.wake:
-				continue
-			case <-ctx.Done():
-				return
-			}
-		}
-		if !l.deliver(ctx, panes, &failures) {
-			return
-		}
-		if trim > 0 {
-			l.set.Spool.Trim(trim)
-		}
-	}
-}
-
-// deliver sends panes until the sink has them all, or, if it may be sent nothing twice, until they were tried once. It reports
-// whether the run goes on. failures is how many attempts in a row have failed.
-func (l *lane) deliver(ctx context.Context, panes []queued, failures *int) bool {
-	for len(panes) > 0 {
-		send, later := l.begin(panes)
-		if len(send) == 0 && len(later) > 0 {
-			if !pause(ctx, leaseWait) {
-				return false
-			}
-			continue
-		}
-		err := l.send(ctx, send)
-		if ctx.Err() != nil && err != nil {
-			return false // not confirmed: the next run sends them
-		}
-		if err == nil {
-			if *failures > 0 {
-				l.all.Log.Info("sink is back", "sink", l.set.Name, "failed_attempts", *failures)
-			}
-			*failures = 0
-			l.done(send, later, nil)
-			panes = later
-			continue
-		}
-		if *failures == 0 {
-			l.all.Log.Error("sink failed; trying again until it is back", "sink", l.set.Name, "error", err)
-		}
-		*failures++
-		if l.set.Discarding && !l.set.AtLeastOnce {
-			l.done(send, later, err) // part of them may have arrived: sending again could double it
-			panes = later
-		} else {
-			l.failed(err)
-		}
-		if !pause(ctx, backoff(*failures, l.all.Rand)) {
-			return false
-		}
-	}
-	return true
-}
-
-func (l *lane) send(ctx context.Context, panes []*point.Pane) error {
-	if len(panes) == 0 {
-		return nil
-	}
-	if err := fault.At("panes.sending"); err != nil {
-		return err
-	}
-	return cmp.Or(l.sink.Send(ctx, panes), fault.At("panes.sent"))
-}
-
-// begin parts panes in those that may be sent now, which from here on counts as being done, and those that may be later. Those
-// of shards that another process has are neither.
-func (l *lane) begin(panes []queued) (send []*point.Pane, later []queued) {
-	now := l.all.Now()
+// take returns the next panes that may be sent. moves is of when the spool was seen to be empty: nothing may overtake what went
+// there since, as it may be older values of the same windows.
+func (l *lane) take(moves uint64) (panes []queued) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, q := range panes {
-		switch q.shard.lease(now) {
-		case held:
-			send = append(send, q.pane)
-		case expired:
-			later = append(later, q)
-		}
-	}
-	l.inHand = send
-	return send, later
-}
-
-// take returns the next panes that may be sent, and how many were left out for their age. moves is of when the spool was seen
-// to be empty: nothing may overtake what went there since, as it may be older values of the same windows.
-func (l *lane) take(moves uint64) (panes []queued, old int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	points := 0
 	if l.spooling != none || l.moves != moves {
 		if l.spooling == none {
 			token(l.wake)
 		}
-		return nil, 0
+		return nil
 	}
-	for len(l.queue) > 0 && points < sendPoints {
-		q := l.queue[0]
-		if l.set.Discarding && !l.set.AtLeastOnce && q.epoch > l.released {
+	clock, points, old := l.all.Now(), 0, 0
+	var stay []queued
+	for i, q := range l.queue {
+		if points >= sendPoints || l.set.Discarding && !l.set.AtLeastOnce && q.epoch > l.released {
+			stay = append(stay, l.queue[i:]...)
 			break
 		}
-		l.queue = l.queue[1:]
-		l.points -= len(q.pane.Points)
-		if l.set.Discarding && l.set.MaxAge > 0 && l.all.Now().Unix()-q.pane.End > int64(l.set.MaxAge/time.Second) {
-			l.stats.TooOldPanes++
-			old++
+		lease := q.shard.lease(clock)
+		if lease == expired {
+			stay = append(stay, q)
 			continue
 		}
-		if len(panes) == 0 {
-			l.sending = q.epoch
+		l.points -= len(q.pane.Points)
+		switch {
+		case lease == ended:
+			l.leftBehind()
+		case l.set.Discarding && l.set.MaxAge > 0 && clock.Unix()-q.pane.End > int64(l.set.MaxAge/time.Second):
+			l.stats.TooOldPanes++
+			old++
+		default:
+			if len(panes) == 0 {
+				l.sending = q.epoch
+			}
+			panes = append(panes, q)
+			points += len(q.pane.Points)
 		}
-		panes = append(panes, q)
-		points += len(q.pane.Points)
 	}
-	if len(panes) == 0 && old > 0 {
+	if len(stay)+len(panes) < len(l.queue) {
 		l.notify()
 	}
-	return panes, old
+	l.queue = stay
+	if old > 0 {
+		l.all.Log.Warn("panes too old for the sink were left out", "sink", l.set.Name, "panes", old, "max_age", l.set.MaxAge)
+	}
+	return panes
 }
 
-// done notes that panes are with the sink, or, with err, that they are given up, and that later is still to be sent.
-func (l *lane) done(panes []*point.Pane, later []queued, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.inHand, l.stuck = nil, err != nil
-	if len(later) == 0 {
-		l.sending = none
+// leftBehind counts a pane whose shard goes to another process before it was sent. l.mu is held.
+func (l *lane) leftBehind() {
+	if l.set.Discarding && !l.set.AtLeastOnce {
+		l.stats.LostPanes++ // who has the shard next takes it as sent
 	}
-	if err == nil {
-		for _, p := range panes {
-			l.stats.Points += int64(len(p.Points))
-			l.stats.Newest = max(l.stats.Newest, p.End)
-		}
-		l.stats.Panes += int64(len(panes))
-		l.stats.LastError = ""
-	} else {
-		l.stats.Failures++
-		l.stats.LastError = err.Error()
-		l.stats.LostPanes += int64(len(panes))
-	}
-	l.notify()
 }
 
-func (l *lane) failed(err error) {
+// waitsForLease reports whether panes wait until it is known whether this process still has their shard.
+func (l *lane) waitsForLease() bool {
+	clock := l.all.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.inHand, l.stuck = nil, true
-	l.stats.Failures++
-	l.stats.LastError = err.Error()
-	l.notify()
+	return slices.ContainsFunc(l.queue, func(q queued) bool { return q.shard.lease(clock) == expired })
 }
 
 // notify tells those who wait for confirmations.
 func (l *lane) notify() { token(l.acked) }
-
-// backoff returns how long to wait after that many failures in a row: 100 ms doubled up to 15 s, less up to a half.
-func backoff(failures int, random func() float64) time.Duration {
-	d := min(100*time.Millisecond<<min(failures-1, 10), 15*time.Second)
-	return d - time.Duration(random()*float64(d)/2)
-}
-
-// pause waits for d and reports whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

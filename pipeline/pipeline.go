@@ -247,7 +247,9 @@ func (p *Pipeline) open(ctx context.Context) error {
 	for _, s := range p.shards {
 		for i := range s.saved.Partitions {
 			saved := &s.saved.Partitions[i]
-			here := slices.ContainsFunc(s.partitions, func(k *partition) bool { return k.saved.ID == saved.ID && k.saved.Name == saved.Name })
+			here := slices.ContainsFunc(s.partitions, func(k *partition) bool {
+				return k.saved.ID == saved.ID && k.saved.Name == saved.Name && k.next <= saved.Replay
+			})
 			if !here && saved.Replay < saved.Read {
 				p.keepAsSent(s, &partition{Partition: &batch.Partition{Name: saved.Name}})
 			}

@@ -43,6 +43,7 @@ func (p *Pipeline) revoke(k *partition) {
 		}
 	}
 	k.shard.gone.Store(true)
+	p.committer.forget(k.shard.label)
 	for _, l := range p.lanes {
 		l.forget(ctx, k.shard.label)
 	}
@@ -96,9 +97,7 @@ func (l *lane) forget(ctx context.Context, shard string) {
 			continue
 		}
 		l.points -= len(q.pane.Points)
-		if l.set.Discarding && !l.set.AtLeastOnce {
-			l.stats.LostPanes++
-		}
+		l.leftBehind()
 	}
 	clear(l.queue[len(kept):])
 	l.queue = kept

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
+	"github.com/gatemeter/gatemeter/pipeline/point"
 	"github.com/gatemeter/gatemeter/pipeline/route"
 )
 
@@ -242,4 +244,129 @@ func TestExpiredLease(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hangingSink is Graphite that answers nothing for a while.
+type hangingSink struct {
+	graphiteSink
+	hang *bool // under world.mu
+}
+
+func (s hangingSink) Send(ctx context.Context, panes []*point.Pane) error {
+	s.mu.Lock()
+	hang := *s.hang
+	s.mu.Unlock()
+	if hang && !pause(ctx, 20*time.Second) {
+		return ctx.Err()
+	}
+	return s.graphiteSink.Send(ctx, panes)
+}
+
+// TestRevokedWhileDown: of a partition that is given up no cursor is saved that says more than an at_least_once sink has.
+func TestRevokedWhileDown(t *testing.T) {
+	script := newScript("a", "b")
+	script.partitions["b"].Shard = "other"
+	hang, saved := false, int64(0)
+	live(t, script, func(s *Settings) {
+		w := s.MetricSinks[0].Sink.(graphiteSink).world
+		s.Sources[0].Save = func(cursors []cursor.Cursor) error {
+			for _, c := range cursors {
+				if c.Shard == "host" && c.Emitted > 1000 {
+					saved = c.Emitted
+				}
+			}
+			return nil
+		}
+		s.MetricSinks[0].Sink = hangingSink{graphiteSink{w}, &hang}
+		s.MetricSinks[1].Sink, s.MetricSinks[1].AtLeastOnce = failing{}, true
+	}, func(w *world, p *Pipeline) {
+		script.line("b", 1000)
+		script.line("a", 1000)
+		later(5 * time.Second)
+		w.mu.Lock()
+		hang = true
+		w.mu.Unlock()
+		script.line("a", 1030)
+		later(3 * time.Second) // Graphite has the pane in hand
+		done := make(chan struct{})
+		script.steps <- &batch.Batch{Partition: script.partitions["a"], First: script.offsets["a"], Next: script.offsets["a"], Revoked: done}
+		<-done
+		later(time.Minute)
+		if saved != 0 {
+			t.Errorf("a cursor was saved that says that windows up to %d have been sent, of which StatsD has nothing", saved)
+		}
+	})
+}
+
+// TestBackWhileReadAgain: a partition that comes back while its records are read again is read again as well.
+func TestBackWhileReadAgain(t *testing.T) {
+	script := newScript("a", "b")
+	script.partitions["a"].Shard = "a"
+	sink := &pickySink{no: map[string]bool{"a": true, "b": true}}
+	var sent []*batch.Batch
+	send := func(name string, second int64) {
+		data := fmt.Appendf(nil, "%d s r 200 1000 10 c\n", second*1000)
+		b := &batch.Batch{Partition: script.partitions[name], Data: data, First: script.offsets[name], CaughtUp: true}
+		b.Next = b.First + int64(len(data))
+		script.offsets[name] = b.Next
+		sent = append(sent, b)
+		script.steps <- b
+	}
+	live(t, script, func(s *Settings) {
+		sink.recordSink = s.RecordSinks[0].Sink.(*recordSink)
+		s.RecordSinks[0].Sink = sink
+		s.Sources[0].Save = func([]cursor.Cursor) error { return nil }
+		s.Sources[0].Again = func() (Source, error) { return scriptAgain{&sent}, nil }
+	}, func(w *world, p *Pipeline) {
+		send("b", 1000)
+		send("a", 1000)
+		later(time.Second) // the lane waits for room with what it has of b
+		done := make(chan struct{})
+		old := script.partitions["a"]
+		script.steps <- &batch.Batch{Partition: old, First: script.offsets["a"], Next: script.offsets["a"], Revoked: done}
+		<-done
+		script.partitions["a"] = &batch.Partition{Source: old.Source, Name: old.Name, Shard: old.Shard, ID: old.ID}
+		script.offsets["a"] = 0
+		sent = sent[:1]
+		send("a", 1000)
+		later(time.Second)
+		w.mu.Lock()
+		clear(sink.no)
+		w.mu.Unlock()
+		later(time.Minute)
+		if l := p.Stats().RecordLanes[0]; l.Behind != 0 || l.Waiting != 0 {
+			t.Errorf("not caught up: %+v", l)
+		}
+	})
+}
+
+// TestLeaseHoldsNobodyElseUp: while it is not known whether a shard is still ours, the others' panes are sent.
+func TestLeaseHoldsNobodyElseUp(t *testing.T) {
+	script := newScript("a", "b")
+	for name, p := range script.partitions {
+		p.Shard = name
+	}
+	script.partitions["a"].Lease.Store(1) // long over
+	live(t, script, func(s *Settings) {
+		s.Sources[0].Save = func([]cursor.Cursor) error { return nil }
+	}, func(w *world, p *Pipeline) {
+		for at := int64(1000); at < 1060; at += 10 {
+			script.line("a", at)
+			script.line("b", at)
+			later(2 * time.Second)
+		}
+		has := func(shard string) bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.graphite[shard+".all.requests.count@1030"] != "" && w.statsd[shard+".all.requests.count@1030"] == 1
+		}
+		if !has("b") || has("a") {
+			t.Errorf("sent: %v of the one that may, %v of the one that may not", has("b"), has("a"))
+		}
+		script.partitions["a"].Lease.Store(time.Now().Add(time.Hour).UnixNano())
+		later(time.Second)
+		if !has("a") {
+			t.Error("its panes were not sent when it turned out to be ours")
+		}
+	})
 }
