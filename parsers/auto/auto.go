@@ -73,6 +73,7 @@ type Parser struct {
 	reader  field.Reader
 	arena   []byte // unescaped text, valid until Reset
 	escaped bool   // the line at hand has a backslash
+	timeAt  int    // where its time is, when that was looked for; else -1
 	format  string // of the last line that was read
 	tried   string // what that line looked like, also when it could not be read
 }
@@ -152,8 +153,9 @@ func (p *Parser) headed(r *record.Record) shape {
 		}
 		r.Line = r.Line[n:]
 	}
-	s := shapeOf(r.Line)
-	if s == clfLine && bytes.Contains(line[:len(line)-len(r.Line)], haproxyTag) && timeAt(r.Line) < 0 {
+	var s shape
+	s, p.timeAt = shapeOf(r.Line)
+	if s == clfLine && len(line) > len(r.Line) && bytes.Contains(line[:len(line)-len(r.Line)], haproxyTag) && timeAt(r.Line) < 0 {
 		return haproxyText // its notices, and what it logs without any option
 	}
 	return s

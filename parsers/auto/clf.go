@@ -111,7 +111,10 @@ func timeAt(line []byte) int {
 // readCLF reads `client ident user [time] "request" status bytes` and what there is around it.
 func (p *Parser) readCLF(r *record.Record) {
 	line := r.Line
-	i := timeAt(line)
+	i := p.timeAt
+	if i < 0 {
+		i = timeAt(line)
+	}
 	if i < 2 || line[i-1] != ' ' {
 		r.Fail(record.UnknownFormat, -1)
 		return

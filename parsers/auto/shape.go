@@ -45,9 +45,26 @@ const (
 	selfLog   // what a gateway logs about itself
 )
 
-// shapeOf returns line's shape. What it looks at is bounded, but for a search for the brackets of a time. The order of the checks is
-// from the narrow to the wide.
-func shapeOf(line []byte) shape {
+// shapeOf returns line's shape and, where it has looked for the brackets of a Common Log Format time, where they begin, else -1. What else
+// it looks at is bounded. The order of the checks is from the narrow to the wide.
+func shapeOf(line []byte) (s shape, timeIndex int) {
+	if s = narrowShape(line); s != unknown || len(line) < 2 {
+		return s, -1
+	}
+	if haproxy.Is(line) {
+		return haproxyText, -1
+	}
+	if i := timeAt(line); i >= 0 {
+		if traefik.Is(line) {
+			return traefikText, -1
+		}
+		return clfLine, i
+	}
+	return looseShape(line), -1
+}
+
+// narrowShape is that of a line whose first bytes say what it is.
+func narrowShape(line []byte) shape {
 	if len(line) < 2 {
 		return unknown
 	}
@@ -83,19 +100,7 @@ func shapeOf(line []byte) shape {
 	case line[0] <= '9' && isNginxError(line):
 		return selfLog
 	}
-	if s := wordShape(line); s != unknown {
-		return s
-	}
-	if haproxy.Is(line) {
-		return haproxyText
-	}
-	if timeAt(line) >= 0 {
-		if traefik.Is(line) {
-			return traefikText
-		}
-		return clfLine
-	}
-	return looseShape(line)
+	return wordShape(line)
 }
 
 var accessPrefix = []byte("ACCESS ")

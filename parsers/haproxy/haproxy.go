@@ -84,15 +84,14 @@ var (
 	opStatus = field.Op{Action: field.Number, Field: record.Status}
 	opBytes  = field.Op{Action: field.Number, Field: record.ResponseBytes}
 	opTLS    = field.Op{Action: field.TLS, Field: record.TLSVersion}
-	timeOpen = []byte(" [")
 	https    = []byte("https")
 )
 
 // Is reports whether line, without a syslog header, begins as HAProxy's do: a client with a port, and a time without a zone in
 // brackets.
 func Is(line []byte) bool {
-	i := bytes.Index(line[:min(len(line), 128)], timeOpen)
-	return i > 0 && bytes.IndexByte(line[:i], ' ') < 0 && i+len(" [06/Feb/2009:12:14:14.655]") < len(line) &&
+	i := bytes.IndexByte(line[:min(len(line), 64)], ' ')
+	return i > 0 && i+len(" [06/Feb/2009:12:14:14.655]") < len(line) && line[i+1] == '[' &&
 		line[i+4] == '/' && line[i+8] == '/' && line[i+22] == '.'
 }
 

@@ -90,6 +90,9 @@ func runtime(b []byte) int {
 
 // isTagged reports whether line begins with `name[123]: `.
 func isTagged(line []byte) bool {
+	if len(line) == 0 || line[0]|0x20 < 'a' || line[0]|0x20 > 'z' {
+		return false // nearly all lines: an address
+	}
 	n := tag(line)
 	return n > 3 && line[n-3] == ']'
 }
