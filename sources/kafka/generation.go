@@ -14,9 +14,6 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 )
 
-// revokeTime bounds how long a generation waits for the pipeline before it lets its partitions go.
-const revokeTime = rebalanceTimeout / 2
-
 // generation is the time during which this member has the same partitions.
 type generation struct {
 	source *Source
@@ -64,7 +61,7 @@ func (s *Source) member(ctx context.Context, known topics) (topics, error) {
 		}
 		s.health.is("group "+s.set.Group, nil)
 		g := &generation{
-			source: s, number: gen.ID, member: gen.MemberID, lease: newLease(s.set.Session), over: make(chan struct{}),
+			source: s, number: gen.ID, member: gen.MemberID, lease: newLease(s.set.Session, s.set.Rebalance), over: make(chan struct{}),
 			assignments: map[string]*assignment{},
 		}
 		for topic, partitions := range gen.Assignments {
@@ -104,7 +101,7 @@ func (s *Source) groupConfig(known topics) kafkago.ConsumerGroupConfig {
 			ClientID: clientID, Timeout: requestTimeout, DialFunc: s.conns.dial, TLS: s.transport.TLS, SASLMechanism: s.transport.SASL,
 		},
 		GroupBalancers:    []kafkago.GroupBalancer{kafkago.RoundRobinGroupBalancer{}, kafkago.RangeGroupBalancer{}},
-		HeartbeatInterval: s.interval(), SessionTimeout: s.set.Session, RebalanceTimeout: rebalanceTimeout, JoinGroupBackoff: time.Second,
+		HeartbeatInterval: s.interval(), SessionTimeout: s.set.Session, RebalanceTimeout: s.set.Rebalance, JoinGroupBackoff: time.Second,
 	}
 }
 
@@ -362,7 +359,7 @@ func (g *generation) release() {
 			s.revoking = append(s.revoking, &revocation{partition: f.partition, next: f.given, done: make(chan struct{})})
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), revokeTime)
+	ctx, cancel := context.WithTimeout(context.Background(), s.set.Rebalance/2) // the other half is for joining
 	defer cancel()
 	if !s.revoke(ctx) {
 		s.set.Log.Warn("partitions are given up before the sinks have taken what is theirs; whoever gets them makes it again", "group", s.set.Group)

@@ -15,7 +15,7 @@ import (
 // cannot have given them up. It is the time before the last heartbeat that was answered, and the session; and once the group
 // rebalances, no longer than a rebalance may take.
 type lease struct {
-	session, margin time.Duration
+	session, rebalance, margin time.Duration
 
 	mu         sync.Mutex
 	settled    time.Time // before the last heartbeat that found the generation as it is
@@ -27,8 +27,8 @@ type lease struct {
 // past is a lease that has ended. 0 would be one that never does.
 const past = 1
 
-func newLease(session time.Duration) *lease {
-	return &lease{session: session, margin: min(session/10, time.Second), until: past}
+func newLease(session, rebalance time.Duration) *lease {
+	return &lease{session: session, rebalance: rebalance, margin: min(session/10, time.Second), until: past}
 }
 
 // cover gives the lease to a partition.
@@ -49,7 +49,7 @@ func (l *lease) raise(at time.Time, rebalancing bool) {
 	until := at.Add(l.session)
 	if !rebalancing {
 		l.settled = at
-	} else if end := l.settled.Add(rebalanceTimeout); end.Before(until) {
+	} else if end := l.settled.Add(l.rebalance); end.Before(until) {
 		until = end
 	}
 	l.until = until.Add(-l.margin).UnixNano()

@@ -32,8 +32,9 @@ type Settings struct {
 	MaxLine  int           // bytes; longer lines are counted as oversize. 0: 64 KiB. Must not be larger than the pool's buffers
 	Once     bool          // read what is there and end
 
-	Session time.Duration // without a heartbeat for this long, a member's partitions go to others. 0: 30 s
-	Watch   time.Duration // how often to look for new topics and partitions. 0: 5 s
+	Session   time.Duration // without a heartbeat for this long, a member's partitions go to others. 0: 30 s
+	Rebalance time.Duration // that a member has to give up its partitions and join the next generation. 0: 30 s
+	Watch     time.Duration // how often to look for new topics and partitions. 0: 5 s
 
 	TLS  *TLS  // nil: no TLS
 	SASL *SASL // nil: nobody logs in
@@ -116,6 +117,9 @@ func (s *Settings) check() error {
 	}
 	if s.Session == 0 {
 		s.Session = 30 * time.Second
+	}
+	if s.Rebalance == 0 {
+		s.Rebalance = 30 * time.Second
 	}
 	if s.Watch == 0 {
 		s.Watch = 5 * time.Second

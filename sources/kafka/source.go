@@ -29,8 +29,6 @@ var (
 const (
 	// requestTimeout is of a request, besides what the broker is asked to wait.
 	requestTimeout = 10 * time.Second
-	// rebalanceTimeout is how long a member has to give up its partitions and join the next generation.
-	rebalanceTimeout = 30 * time.Second
 	// onceTimeout is for how long a run that reads once tries to reach the group.
 	onceTimeout = 30 * time.Second
 	// metadataAge is how old what is known of leaders may be.

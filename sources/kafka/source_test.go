@@ -405,16 +405,48 @@ func TestExpelled(t *testing.T) {
 func TestKeeps(t *testing.T) {
 	w := newWorld(t)
 	w.put(w.client, 0, numbered("a", 10)...)
-	a := w.start(nil)
+	a := w.start(func(s *Settings) { s.Rebalance = 2 * time.Second })
+	w.has("logs-0", 10)
 	w.awaitOwned(4, a)
-	n, err := w.cluster.WaitGroupStable(t.Context(), "g", 1)
-	if err != nil {
-		t.Fatal(n, err)
+	a.mu.Lock()
+	a.keeps = true
+	var kept []*position
+	for _, k := range a.partitions {
+		kept = append(kept, k)
 	}
+	a.mu.Unlock()
 	b := w.start(nil)
+	w.await(func() error { // b has its half
+		if n := len(b.owns()); n != 2 {
+			return fmt.Errorf("%d partitions", n)
+		}
+		return nil
+	})
+	for _, k := range kept {
+		if time.Until(time.Unix(0, k.Lease.Load())) > 0 {
+			t.Errorf("%s may still be sent for", k.Name)
+		}
+	}
+	for p := range int32(4) {
+		w.put(w.client, p, "later")
+	}
+	a.mu.Lock()
+	if len(a.partitions) != 4 {
+		t.Errorf("%d partitions, want those of before alone", len(a.partitions))
+	}
+	a.keeps = false
+	for p, k := range a.partitions {
+		delete(a.partitions, p)
+		close(k.revoked)
+	}
+	a.mu.Unlock()
 	w.awaitOwned(4, a, b)
-	b.stop()
-	w.awaitOwned(4, a)
+	for p := range 4 {
+		lines := w.has(label("logs", p), 1)
+		if lines[len(lines)-1] != "later" {
+			t.Errorf("%q", lines)
+		}
+	}
 }
 
 // TestOnce: a run that reads once ends at what was there, commits, and leaves.

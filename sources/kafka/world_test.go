@@ -96,6 +96,7 @@ type position struct {
 	next     int64
 	caughtUp bool
 	ended    bool
+	revoked  chan<- struct{} // to be closed yet
 }
 
 // lockedLog is a log that tests look into while it is written.
@@ -225,6 +226,7 @@ func (m *member) take(b *batch.Batch) {
 	switch {
 	case b.Revoked != nil:
 		if m.keeps {
+			k.revoked = b.Revoked
 			return
 		}
 		m.saveOne(k)
