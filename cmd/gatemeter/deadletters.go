@@ -131,7 +131,7 @@ func listLetters(out io.Writer, dir string, s *deadletter.Selection, asJSON bool
 		if err := deadletter.WriteCauses(w, deadletter.Causes(letters)); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%d dead letters; %d files of %d bytes in %s\n", len(letters), len(files), size, dir)
+		fmt.Fprintf(w, "dead letters: %d, files: %d, bytes: %d, in %s\n", len(letters), len(files), size, dir)
 		if damaged > 0 {
 			fmt.Fprintf(w, "%d lines are damaged and no letters\n", damaged)
 		}

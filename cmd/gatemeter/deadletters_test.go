@@ -63,7 +63,7 @@ func TestDeadLetters(t *testing.T) {
 			Document: fmt.Appendf(nil, `{"@timestamp":"2026-11-21T00:00:00Z","n":%d}`, n),
 		}})
 	}
-	out := f(0, "5 dead letters", "list", "--data-dir", data)
+	out := f(0, "dead letters: 5,", "list", "--data-dir", data)
 	if !strings.Contains(out, "3        es    400     document_parsing_exception") || strings.Contains(out, "\x1b") {
 		t.Errorf("list says %q", out)
 	}
@@ -84,7 +84,7 @@ func TestDeadLetters(t *testing.T) {
 	if server.Count() != 2 {
 		t.Errorf("%d documents stored", server.Count())
 	}
-	f(0, "3 dead letters", "list", "-c", config)
+	f(0, "dead letters: 3,", "list", "-c", config)
 	server.Behave(elasticsearch.Behaviour{})
 	f(0, "3 stored", "replay", "-c", config)
 	if server.Count() != 5 || len(server.Violations()) > 0 {

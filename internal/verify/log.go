@@ -23,15 +23,38 @@ type piece struct {
 	end  int64 // logical offset after the last line; -1: the end of the file
 }
 
+// row is the files of a log in their order.
+type row struct {
+	pieces []piece
+	extra  []piece      // what was appended to files after they had been left
+	whole  bool         // it begins where gatemeter began
+	odd    []Difference // what does not fit
+}
+
+// layOut puts the files of a log, oldest first, into one row. Rotations with numbers are told by their times; when somebody has
+// written to one of them, the other way round may fit better.
+func layOut(at *cursor.Partition, shard string, files []file.Listed) (row, error) {
+	best, err := layout(at, shard, files)
+	if err != nil || best.whole && len(best.odd) == 0 && len(best.extra) == 0 || len(files) < 3 {
+		return best, err
+	}
+	turned := slices.Clone(files)
+	slices.Reverse(turned[:len(turned)-1])
+	other, err := layout(at, shard, turned)
+	if err == nil && other.whole && (!best.whole || len(other.odd)+len(other.extra) < len(best.odd)+len(best.extra)) {
+		return other, nil
+	}
+	return best, nil
+}
+
 // layout puts the files of a log into one row of offsets. at is what the cursor says of the log; files are all of them, oldest
-// first. extra is parts of them that were appended after the file had been left. whole says that the row begins where gatemeter
-// began; odd is what does not fit.
+// first.
 //
 // Fixed are the places that the cursor remembers, and the beginning: the file whose first line the partition's id is made of.
 // Between two of them the files must be as long as the offsets say.
-func layout(at *cursor.Partition, shard string, files []file.Listed) (pieces, extra []piece, whole bool, odd []Difference, err error) {
+func layout(at *cursor.Partition, shard string, files []file.Listed) (r row, err error) {
 	strange := func(offset int64, reason string, args ...any) {
-		odd = append(odd, Difference{Kind: KindLog, Source: at.Source, Log: at.Name, Offset: offset, Reason: fmt.Sprintf(reason, args...)})
+		r.odd = append(r.odd, Difference{Kind: KindLog, Source: at.Source, Log: at.Name, Offset: offset, Reason: fmt.Sprintf(reason, args...)})
 	}
 	fixed := map[int]file.Place{} // file → where it is
 	var places []file.Place
@@ -58,7 +81,7 @@ func layout(at *cursor.Partition, shard string, files []file.Listed) (pieces, ex
 	for i := range files {
 		id, size, err := measure(&files[i], shard, at)
 		if err != nil {
-			return nil, nil, false, odd, err
+			return row{}, err
 		}
 		sizes[i] = size
 		if id == at.ID && i <= anchor {
@@ -67,7 +90,7 @@ func layout(at *cursor.Partition, shard string, files []file.Listed) (pieces, ex
 	}
 	switch {
 	case first >= 0:
-		whole = true
+		r.whole = true
 		if _, ok := fixed[first]; !ok {
 			fixed[first] = file.Place{File: first}
 		}
@@ -81,7 +104,7 @@ func layout(at *cursor.Partition, shard string, files []file.Listed) (pieces, ex
 		fixed[first] = file.Place{File: first, Base: base}
 	default:
 		strange(0, "no file of the log is the one that was read: they were replaced, or removed")
-		return nil, nil, false, odd, nil
+		return row{odd: r.odd}, nil
 	}
 	for i := first; i < len(files); {
 		next := i + 1
@@ -114,15 +137,15 @@ func layout(at *cursor.Partition, shard string, files []file.Listed) (pieces, ex
 			if n == long {
 				p.end = base + sizes[n] - more
 				base = p.end
-				extra = append(extra, piece{file: run[k], base: p.base, from: p.end, end: -1})
+				r.extra = append(r.extra, piece{file: run[k], base: p.base, from: p.end, end: -1})
 			} else {
 				base += sizes[n]
 			}
-			pieces = append(pieces, p)
+			r.pieces = append(r.pieces, p)
 		}
 		i = next
 	}
-	return pieces, extra, whole, odd, nil
+	return r, nil
 }
 
 // grown returns which of a run of files has more bytes than were read: the one changed last of those in which a line begins

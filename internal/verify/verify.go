@@ -245,15 +245,14 @@ func (v *verification) find(ctx context.Context) error {
 				}
 				l.extra, pieces = pieces, nil
 			} else {
-				var odd []Difference
-				pieces, l.extra, l.whole, odd, err = layout(&l.cursor, l.shard, files)
+				found, err := layOut(&l.cursor, l.shard, files)
 				if err != nil {
 					return fmt.Errorf("source %s: %w", name, err)
 				}
-				for _, d := range odd {
+				for _, d := range found.odd {
 					v.report.add(d)
 				}
-				l.odd = len(odd) > 0
+				pieces, l.extra, l.whole, l.odd = found.pieces, found.extra, found.whole, len(found.odd) > 0
 				for sink, r := range v.options.Remotes {
 					l.sinks = append(l.sinks, &documents{name: sink, remote: r, letters: stored, log: l, counter: v.counter, report: v.report.add})
 				}
