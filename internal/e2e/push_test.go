@@ -472,3 +472,145 @@ func TestPostsAreStoredOnce(t *testing.T) {
 		t.Errorf("%d documents, want %d", len(paths), want)
 	}
 }
+
+// TestReloadOfReceivers: a new config is taken over under load, also one that cannot be run, and each post that was answered is
+// counted once.
+func TestReloadOfReceivers(t *testing.T) {
+	address, taken := servers.FreeAddress(t), servers.FreeAddress(t)
+	occupied, err := net.Listen("tcp", taken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer occupied.Close()
+	source := object{"type": "http", "listen": []string{"http://" + address}, "format": "combined"}
+	r := newReceiver(t, object{"api": source}, false)
+	process := r.live(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var posting sync.WaitGroup
+	var posted atomic.Int64
+	pace := time.NewTicker(2 * time.Millisecond) // of all three
+	defer pace.Stop()
+	for i := range 3 {
+		posting.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				<-pace.C
+				body := clfLine(fmt.Sprintf("/reload/%d-%d", i, n))
+				for answered := false; !answered && t.Context().Err() == nil; {
+					request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address, strings.NewReader(body))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					request.Header.Set("Idempotency-Key", fmt.Sprintf("%d-%d", i, n))
+					if answer, err := http.DefaultClient.Do(request); err == nil {
+						answered = answer.StatusCode == http.StatusOK
+						answer.Body.Close()
+					} else {
+						<-time.After(time.Millisecond)
+					}
+				}
+				posted.Add(1)
+			}
+		})
+	}
+	// reload changes the config, tells the process, and waits until it says how it went.
+	reload := func(change func(), outcome string) {
+		t.Helper()
+		before := r.metric(t, "gatemeter_config_reloads_total", `outcome="`+outcome+`"`)
+		change()
+		r.write(t, "gatemeter.yaml", r.config)
+		if err := syscall.Kill(process.PID(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		servers.Await(t, time.Minute, func() error {
+			all, err := r.scrape() // between two configs nobody answers
+			if err != nil {
+				return err
+			}
+			if now := all["gatemeter_config_reloads_total"][`outcome="`+outcome+`"`]; now != before+1 {
+				return fmt.Errorf("%v reloads are %s, want %v", now, outcome, before+1)
+			}
+			return nil
+		})
+		already := posted.Load()
+		servers.Await(t, time.Minute, func() error {
+			if n := posted.Load(); n < already+50 {
+				return fmt.Errorf("%d posted, %d before", n, already)
+			}
+			return nil
+		})
+	}
+	reload(func() { source["max_connections"] = 100 }, "done")
+	reload(func() { source["listen"] = []string{"http://" + address, "http://" + taken} }, "failed")
+	reload(func() { source["listen"] = []string{"http://" + address}; source["max_body"] = "1MiB" }, "done")
+	reload(func() { source["max_boddy"] = "1MiB" }, "failed")
+	reload(func() { delete(source, "max_boddy"); source["dedupe"] = "id" }, "done")
+	cancel()
+	posting.Wait()
+	process.Stop()
+	r.finish()
+	r.wantTotals(map[string]int{"api": int(posted.Load())})
+}
+
+// TestIdleConnections: ten thousand connections that say little take little memory, and one more sender is heard at once.
+func TestIdleConnections(t *testing.T) {
+	const n = 10_000
+	address := servers.FreeAddress(t)
+	r := newReceiver(t, object{"tcp": object{"type": "syslog", "listen": []string{"tcp://" + address}, "format": "combined", "max_connections": n + 1}}, false)
+	process := r.live(t)
+	line := clfLine("/idle") + "\n"
+	received := func(want int) {
+		t.Helper()
+		servers.Await(t, time.Minute, func() error {
+			if got := r.metric(t, "gatemeter_syslog_appended_messages_total"); got != float64(want) {
+				return fmt.Errorf("%v messages of %d", got, want)
+			}
+			return nil
+		})
+	}
+	before := resident(t, process.PID())
+	for range n {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	received(n)
+	if open := r.metric(t, "gatemeter_syslog_open_connections"); open != n {
+		t.Errorf("%v connections are open", open)
+	}
+	each := (resident(t, process.PID()) - before) / n
+	t.Logf("%d bytes of resident memory a connection", each)
+	if each > 12<<10 { // what the collector has not taken yet is among it
+		t.Errorf("an idle connection takes %d bytes", each)
+	}
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte(line)); err != nil {
+		t.Fatal(err)
+	}
+	received(n + 1)
+	process.Stop()
+}
+
+// resident returns how much memory a process has resident, in bytes.
+func resident(t *testing.T, pid int) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size, pages int64
+	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
+		t.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
+}
