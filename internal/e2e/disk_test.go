@@ -74,9 +74,9 @@ func (zeros) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestFullDisk: without room for the cursor gatemeter goes on, says so once, and confirms nothing that is not kept: what must
+// TestFaultFullDisk: without room for the cursor gatemeter goes on, says so once, and confirms nothing that is not kept: what must
 // be saved before it is sent waits. When there is room again all goes on by itself; a kill in the midst costs nothing.
-func TestFullDisk(t *testing.T) {
+func TestFaultFullDisk(t *testing.T) {
 	w := newWorld(t, 3000)
 	w.addGraphite(strictgraphite.Options{})
 	w.addStatsD(strictstatsd.Options{Network: "tcp"})
@@ -124,6 +124,6 @@ func TestFullDisk(t *testing.T) {
 	}
 	w.process.Start()
 	w.log.part(4, 4)
-	w.settled()
+	w.proven("the disk of data_dir full, and a kill meanwhile", 2)
 	w.ready()
 }
