@@ -41,18 +41,14 @@ func (r *report) describe(ctx context.Context, o *options) error {
 	if err != nil {
 		return fmt.Errorf("read what %s was built from: %w", o.binary, err)
 	}
-	commit := "unknown"
-	for _, s := range built.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			commit = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			commit += ", and changes not committed"
-		}
+	version, err := exec.CommandContext(ctx, o.binary, "version").Output()
+	if err != nil {
+		return fmt.Errorf("ask %s for its version: %w", o.binary, err)
 	}
+	first, _, _ := strings.Cut(string(version), "\n")
 	kernel, _ := exec.CommandContext(ctx, "uname", "-r").Output() // "" does no harm
 	r.about = []string{
-		"commit " + commit,
+		strings.TrimSpace(first),
 		fmt.Sprintf("binary %.2f MB, %s", float64(info.Size())/1e6, built.GoVersion),
 		fmt.Sprintf("%s, %d processors, Linux %s", processor(), runtime.NumCPU(), strings.TrimSpace(string(kernel))),
 		fmt.Sprintf("%s, %d rounds, load average at the start %s", time.Now().UTC().Format("2006-01-02 15:04 UTC"), o.rounds, load()),
