@@ -36,6 +36,9 @@ type timed struct {
 	want  When
 	zone  *stamp.Zone
 	local bool
+
+	format string // of the last line
+	has    When   // its times' moment
 }
 
 // zoneless are the formats that write no zone. It is never written.
@@ -49,17 +52,17 @@ func (t *timed) Parse(recs []record.Record) {
 		if r.Reason != record.None {
 			continue
 		}
-		format := t.Format()
-		if t.local && zoneless[format] {
+		if format := t.Format(); format != t.format {
+			t.format, t.has = format, momentOf(format, r.Kind)
+		}
+		if t.local && zoneless[t.format] {
 			r.TimeNanos = t.zone.Instant(r.TimeNanos)
 		}
-		if r.DurationNanos <= 0 || t.want == Either {
-			continue
-		}
-		switch has := momentOf(format, r.Kind); {
-		case has == Start && t.want == End:
+		switch {
+		case r.DurationNanos <= 0:
+		case t.has == Start && t.want == End:
 			r.TimeNanos += r.DurationNanos
-		case has == End && t.want == Start:
+		case t.has == End && t.want == Start:
 			r.TimeNanos -= r.DurationNanos
 		}
 	}

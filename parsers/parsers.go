@@ -66,6 +66,9 @@ func New(spec string, o Options) (func() Parser, error) {
 	if err != nil {
 		return nil, err
 	}
+	if name := strings.TrimSpace(spec); o.Location != nil && isName(name) && name != "auto" && !zoneless[name] {
+		return nil, fmt.Errorf("timezone: the times of the format %s have their zone, or are UTC", name)
+	}
 	return adjusted(newParser, o)
 }
 
@@ -110,6 +113,16 @@ func compile(spec string, o Options) (func() Parser, error) {
 		names[i] = formats[i].Name
 	}
 	return nil, fmt.Errorf("there is no format %.200q%s", trimmed, field.DidYouMean(trimmed, names))
+}
+
+// isName reports whether spec is a name of the table.
+func isName(spec string) bool {
+	for i := range formats {
+		if formats[i].Name == spec {
+			return true
+		}
+	}
+	return false
 }
 
 // isNginx reports whether spec has a `$variable`, or is a log_format directive.

@@ -199,6 +199,7 @@ func TestNew_Failure(t *testing.T) {
 	f("$msec "+strings.Repeat("x", 20<<10), Options{}, "longer than")
 	f("$msec "+strings.Repeat("$status ", 300), Options{}, "more than 200 fields")
 	f("combined", Options{Time: "middle"}, `time: "middle" is neither start nor end`)
+	f("squid", Options{Location: time.UTC}, "have their zone, or are UTC")
 	f("csv", Options{}, "needs more than its name")
 	f("csv a,b", Options{}, "no column is a time")
 	f("csv ts,a", tenant("service.name"), `the format has no column "tenant"`)
@@ -280,7 +281,8 @@ func TestNew_Success(t *testing.T) {
 	}
 	f("haproxy", Options{Location: berlin}, sampleOf("haproxy"), "@timestamp", "2025-10-10T11:55:36.043Z")
 	f("krakend", Options{Location: berlin}, sampleOf("krakend"), "@timestamp", "2025-10-10T09:55:36Z")
-	f("squid", Options{Location: berlin}, sampleOf("squid"), "@timestamp", "2025-10-10T11:55:36.043Z")
+	f("auto", Options{Location: berlin}, sampleOf("squid"), "@timestamp", "2025-10-10T11:55:36.043Z")
+	f("auto", Options{Location: berlin}, sampleOf("haproxy"), "@timestamp", "2025-10-10T11:55:36.043Z")
 	// the user's own
 	f("csv ts|path|took", Options{Fields: map[string]string{"took": "event.duration:s"}}, "1700000000|/a,b|0.25", "event.duration", "250000000")
 	f(`csv "ts","path"`, Options{}, `"1700000000","/a""b"`, "url.path", `"/a\"b"`)
