@@ -63,7 +63,7 @@ type Source struct {
 	IdleTimeout      time.Duration `key:"idle_timeout" for:"syslog"`      // a silent connection is closed; default 1h
 	HandshakeTimeout time.Duration `key:"handshake_timeout" for:"syslog"` // of TLS; default 10s
 	Sockets          int           `key:"sockets" for:"syslog"`           // for each UDP address; default 0: one for each CPU, at most 4
-	ReceiveBuffer    Size          `key:"receive_buffer" for:"syslog"`    // of a UDP socket, in the kernel; default 4MiB
+	ReceiveBuffer    Size          `key:"receive_buffer" for:"syslog"`    // of a UDP socket, in the kernel; default 16MiB
 
 	Username  string        `key:"username" for:"http,kafka"` // what posts must show, one of those given, or what kafka is shown; default nothing
 	Password  Secret        `key:"password" for:"http,kafka"`
@@ -201,7 +201,7 @@ func defaultSource(name string) *Source {
 	return &Source{
 		Name: name, Format: "auto", MaxLine: 64 << 10, Start: "beginning", RotateWait: 2 * time.Second, PollInterval: 250 * time.Millisecond,
 		MaxConnections: 1024, Spool: Spool{MaxSize: 1 << 30, Full: "block", Fsync: "200ms"},
-		Header: "strip", IdleTimeout: time.Hour, HandshakeTimeout: 10 * time.Second, ReceiveBuffer: 4 << 20,
+		Header: "strip", IdleTimeout: time.Hour, HandshakeTimeout: 10 * time.Second, ReceiveBuffer: 16 << 20,
 		Group: "gatemeter", SessionTimeout: 30 * time.Second, PartitionWatch: 5 * time.Second,
 		Envelope: "auto", Dedupe: "auto", MaxBody: 64 << 20, Timeout: time.Minute,
 	}

@@ -29,7 +29,7 @@ type Settings struct {
 	Idle          time.Duration // after which a connection without a byte is closed. 0: an hour
 	Handshake     time.Duration // that TLS may take. 0: ten seconds
 	Sockets       int           // for each UDP address; the kernel deals senders out among them. 0: one
-	ReceiveBuffer int           // bytes of each UDP socket's queue in the kernel. 0: 4 MiB
+	ReceiveBuffer int           // bytes of each UDP socket's queue in the kernel. 0: 16 MiB
 	Once          bool          // read what is in the spool and do not listen
 
 	Now func() time.Time // the clock: when a message has arrived
@@ -51,7 +51,7 @@ func (s *Settings) check() error {
 	}
 	s.Sockets = max(s.Sockets, 1)
 	if s.ReceiveBuffer == 0 {
-		s.ReceiveBuffer = 4 << 20
+		s.ReceiveBuffer = 16 << 20
 	}
 	switch {
 	case s.Spool == nil || s.Reader == nil || s.Now == nil || s.Log == nil:
