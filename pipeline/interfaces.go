@@ -13,7 +13,7 @@ import (
 type Source interface {
 	// Open finds the partitions that are there now. saved is this source's part of the cursor of the run before; for each
 	// that is found again reading goes on from saved.Start(). It returns every partition with the offset its first batch
-	// will have. It is called once, before Run.
+	// will have: above saved.Start() when the log is gone up to there. It is called once, before Run.
 	Open(ctx context.Context, saved []cursor.Partition) ([]Opened, error)
 
 	// Run sends batches to out until ctx ends, or, in a run that reads once, until everything that was there has been sent
@@ -41,7 +41,7 @@ type Parser interface {
 // ChunkLines is the most records a Parser or a RecordSink is handed at a time.
 const ChunkLines = 64
 
-// MetricSink sends panes. One goroutine calls it.
+// MetricSink sends panes. One goroutine calls Send; Close comes after its last.
 type MetricSink interface {
 	// Send makes one attempt to send panes, in their order, and returns nil once they are confirmed as far as the protocol
 	// allows. After an error the pipeline waits (backoff with jitter) and calls again with the same panes, if what is

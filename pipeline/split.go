@@ -1,0 +1,169 @@
+package pipeline
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/gatemeter/gatemeter/pipeline/record"
+)
+
+// split cuts the task's bytes into lines and parses them a chunk at a time.
+func (w *worker) split(t *task) {
+	b := t.batch.Batch
+	if len(b.Data) == 0 && b.Oversize == 0 {
+		return // a stretch that its source could not read
+	}
+	if b.Oversize > 0 {
+		w.counts.Read += int64(b.Oversize)
+		w.counts.Reasons[record.Oversize] += int64(b.Oversize)
+		return
+	}
+	if b.Offsets != nil {
+		w.messages(t)
+		return
+	}
+	if b.Ends != nil {
+		for i := t.from - b.First; i < t.to-b.First; i++ {
+			start := int32(0)
+			if i > 0 {
+				start = b.Ends[i-1]
+			}
+			w.line(t, b.Data[start:b.Ends[i]], b.First+i, 0)
+		}
+		w.chunk(t)
+		return
+	}
+	data, offset := b.Data[t.from-b.First:t.to-b.First], t.from
+	for len(data) > 0 {
+		n := bytes.IndexByte(data, '\n')
+		next := n + 1
+		if n < 0 {
+			n, next = len(data), len(data)
+		}
+		w.line(t, data[:n:n], offset, 0)
+		data, offset = data[next:], offset+int64(next)
+	}
+	w.chunk(t)
+}
+
+// messages is split for a batch whose lines have offsets of their own.
+func (w *worker) messages(t *task) {
+	b := t.batch.Batch
+	part := int32(0)
+	first, _ := slices.BinarySearch(b.Offsets, t.from)
+	for i := first; i < len(b.Offsets) && b.Offsets[i] < t.to; i++ {
+		if part++; i == first || b.Offsets[i] != b.Offsets[i-1] {
+			part = 0
+		}
+		start := int32(0)
+		if i > 0 {
+			start = b.Ends[i-1]
+		}
+		w.line(t, b.Data[start:b.Ends[i]], b.Offsets[i], part)
+	}
+	w.chunk(t)
+}
+
+// line takes one line, without its newline, into the chunk.
+func (w *worker) line(t *task, line []byte, offset int64, part int32) {
+	w.counts.Read++
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	switch {
+	case len(line) == 0 || line[0] <= ' ' && len(bytes.TrimSpace(line)) == 0:
+		w.counts.Reasons[record.Blank]++
+		return
+	case len(line) > w.pipeline.set.MaxLine:
+		w.counts.Reasons[record.Oversize]++
+		return
+	}
+	if r := w.pipeline.set.Redact; r != nil {
+		r.Line(line)
+	}
+	rec := &w.recs[w.n]
+	rec.Reset()
+	rec.Line, rec.Offset, rec.Part = line, offset, part
+	w.n++
+	if w.n == ChunkLines {
+		w.chunk(t)
+	}
+}
+
+// chunk parses the lines at hand and makes facts and documents of them.
+func (w *worker) chunk(t *task) {
+	recs := w.recs[:w.n]
+	w.n = 0
+	if len(recs) == 0 {
+		return
+	}
+	w.parse(t.partition.number, recs)
+	keep := 0
+	for i := range recs {
+		r := &recs[i]
+		if r.Reason == record.None {
+			w.counts.Parsed++
+			w.complete(t, r)
+			if t.metrics {
+				w.note(t, r)
+			}
+		} else {
+			w.counts.Reasons[r.Reason]++
+			if w.sample.reason == record.None && r.Reason.Malformed() {
+				w.sample = malformed{r.Offset, r.Reason, r.Column, r.Line}
+			}
+			if w.pipeline.hidesLines {
+				r.Line, w.sample.line = nil, nil
+			}
+			r.TimeNanos = w.lastTime
+			if r.TimeNanos == 0 {
+				r.TimeNanos = t.now
+			}
+		}
+		if t.spans != nil && r.Drop&record.DropRecords == 0 {
+			if keep != i {
+				recs[keep] = *r
+			}
+			keep++
+		}
+	}
+	if keep == 0 {
+		return
+	}
+	for i, body := range w.bodies {
+		if body == nil {
+			continue
+		}
+		body.Bytes = w.pipeline.set.RecordSinks[i].Sink.Append(body.Bytes, t.partition.Partition, recs[:keep])
+		body.Docs += keep
+	}
+}
+
+// parse parses recs. A parser that panics must not take the process down, and with it every line after: the line is put
+// aside as one that cannot be read.
+func (w *worker) parse(source int, recs []record.Record) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			if len(recs) > 1 {
+				for i := range recs {
+					restore(&recs[i])
+					w.parse(source, recs[i:i+1])
+				}
+				return
+			}
+			restore(&recs[0])
+			recs[0].Fail(record.Unexpected, 0)
+			w.pipeline.set.Log.Error("BUG: a parser panicked", "source", w.pipeline.set.Sources[source].Name,
+				"offset", recs[0].Offset, "panic", fmt.Sprint(failure), "line", fmt.Sprintf("%.200q", recs[0].Line))
+		}
+	}()
+	w.parsers[source].Parse(recs)
+}
+
+// restore makes r what the parser was given.
+func restore(r *record.Record) {
+	line, offset, part := r.Line, r.Offset, r.Part
+	r.Reset()
+	r.Line, r.Offset, r.Part = line, offset, part
+}
