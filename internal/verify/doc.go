@@ -6,10 +6,12 @@
 // values kept, sorted when they are needed. Be slow here, and obvious. The one exception is the estimate of distinct values
 // past 96, which only the same sketch gives; it is held against the true number besides.
 //
+//	find.go       which logs there are, and where in them reading begins
 //	log.go        the lines of a log with their offsets, over all its rotations
 //	record.go     what a line is: skipped, malformed, or an event with its dimensions
 //	window.go     which window an event counts in, and under which series
 //	value.go      what a series' events come to
+//	read.go       all logs side by side, window after window
 //	graphite.go   what Graphite has, against that
 //	document.go   what Elasticsearch has
 //	counter.go    what a running gatemeter says of itself

@@ -30,7 +30,7 @@ type documents struct {
 	waiting []document
 	run     []document // missing, one after another
 	present int64      // so far
-	report  func(Difference)
+	report  *Report
 	asked   int64
 }
 
@@ -68,7 +68,7 @@ func (d *documents) ask(ctx context.Context) error {
 		case n > 1:
 			d.flush()
 			d.present++
-			d.report(d.difference([]document{doc}, "stored more than once: the data stream rolled over between two attempts of it, or was reindexed"))
+			d.report.add(d.difference([]document{doc}, "stored more than once: the data stream rolled over between two attempts of it, or was reindexed"))
 		case d.letters[doc.id]: // it is where it should be
 			d.flush()
 		default:
@@ -93,17 +93,17 @@ func (d *documents) flush() {
 	case len(d.run) > 1:
 		reason = "deleted from Elasticsearch, or lost by it: what is around them is there"
 	}
-	d.report(d.difference(d.run, reason))
+	d.report.add(d.difference(d.run, reason))
 	d.run = d.run[:0]
 }
 
 // finish looks for what is left and compares the number of documents.
-func (d *documents) finish(ctx context.Context, wanted int64) error {
+func (d *documents) finish(ctx context.Context) error {
 	if err := d.ask(ctx); err != nil {
 		return err
 	}
 	if len(d.run) > 0 && d.present > 0 && !d.log.odd {
-		d.report(d.difference(d.run, "deleted from Elasticsearch, or lost by it: from here on, none of this log is there"))
+		d.report.add(d.difference(d.run, "deleted from Elasticsearch, or lost by it: from here on, none of this log is there"))
 		d.run = nil
 	}
 	d.flush()
@@ -113,10 +113,7 @@ func (d *documents) finish(ctx context.Context, wanted int64) error {
 		return fmt.Errorf("sink %s: %w", d.name, err)
 	}
 	if n > d.present && d.log.whole {
-		d.report(Difference{
-			Kind: KindDocument, Sink: d.name, Source: at.Source, Log: at.Name, Lines: int(n - d.present),
-			Reason: fmt.Sprintf("more than the log's %d: lines are gone from it, or these are of a log that had this name before", d.present),
-		})
+		d.report.note("%s has %d documents more of %q than the log has lines for: some are gone from it, or it is another log by now under its old name", d.name, n-d.present, at.Name)
 	}
 	return nil
 }

@@ -313,7 +313,7 @@ func number(v *float64) string {
 func (v *verdicts) likely(h *hints) string {
 	switch {
 	case v.missing == v.of && v.missing == len(v.wrong):
-		return "nothing of the window arrived, or its series were deleted: Graphite was away for longer than the queue holds (gatemeter_sink_lost_panes_total), or lost what it had taken"
+		return "nothing of the window arrived, or its series were deleted: it waits until Graphite is there again (gatemeter_sink_queued_panes), was dropped as Graphite was away for too long (gatemeter_sink_lost_panes_total), or Graphite lost what it had taken"
 	case v.rollups < v.all && (v.rollups > 0 || v.counts == 0) && len(v.wrong) < v.of:
 		if v.missing == len(v.wrong) {
 			return "the point was deleted in Graphite, or lost by it: the rest of the window agrees"
