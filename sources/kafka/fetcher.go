@@ -24,6 +24,8 @@ const (
 	holdLook = 50 * time.Millisecond
 	// stallTime is for how long nothing may come of what is there before the connections are made anew.
 	stallTime = 10 * time.Second
+	// openTime is how long a transaction may keep messages back before that is said.
+	openTime = time.Minute
 	// corruptTries is how often a batch that cannot be read is fetched before it is passed over.
 	corruptTries = 4
 )
@@ -41,6 +43,8 @@ type fetcher struct {
 	given             int64 // offset after what was sent
 	maxBytes          int32
 	moved             time.Time // when anything last came, or there was nothing to come
+	open              time.Time // since when a transaction that has not ended keeps messages back; zero: none does
+	openSaid          bool
 
 	mu    sync.Mutex
 	shown PartitionStats
@@ -206,6 +210,7 @@ func (f *fetcher) take(ctx context.Context, a *answer) error {
 	if err != nil {
 		return err
 	}
+	f.watchOpen(a, now)
 	switch {
 	case f.fill.next > before:
 		f.moved = now
@@ -221,6 +226,20 @@ func (f *fetcher) take(ctx context.Context, a *answer) error {
 		return errStands
 	}
 	return nil
+}
+
+// watchOpen says, once, when a transaction keeps messages back for long: nothing else is wrong then, and nothing is read.
+func (f *fetcher) watchOpen(a *answer, now time.Time) {
+	switch {
+	case f.fill.next < a.stable || a.stable >= a.high:
+		f.open, f.openSaid = time.Time{}, false
+	case f.open.IsZero():
+		f.open = now
+	case !f.openSaid && now.Sub(f.open) > openTime:
+		f.openSaid = true
+		f.source.set.Log.Warn("a producer's transaction that does not end keeps messages back", "partition", f.partition.Name, "from", a.stable,
+			"messages", a.high-a.stable)
+	}
 }
 
 // reposition finds out why the next offset is not there, and goes on where the log begins if what lies between was removed.

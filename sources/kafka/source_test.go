@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -712,5 +713,65 @@ func TestLabel(t *testing.T) {
 		if topic, n, err := parseLabel(bad); err == nil {
 			t.Errorf("%q is %q and %d", bad, topic, n)
 		}
+	}
+}
+
+// TestLeavesNothing: after Close no goroutine of ours or of kafka-go's is left, whatever state the member was in.
+func TestLeavesNothing(t *testing.T) {
+	left := func() (stacks []string) {
+		text := make([]byte, 1<<20)
+		text = text[:runtime.Stack(text, true)]
+		for g := range strings.SplitSeq(string(text), "\n\n") {
+			ours := strings.Contains(g, "sources/kafka.(*Source)") || strings.Contains(g, "sources/kafka.(*generation)") || strings.Contains(g, "sources/kafka.(*fetcher)")
+			if ours || strings.Contains(g, "segmentio/kafka-go") {
+				stacks = append(stacks, g)
+			}
+		}
+		return stacks
+	}
+	w := newSerialWorld(t)
+	w.put(w.client, 0, numbered("a", 10)...)
+	for range 3 {
+		a, b := w.start(nil), w.start(nil)
+		w.awaitOwned(4, a, b)
+		a.stop()
+		b.stop()
+		w.start(nil).stop() // while it joins
+	}
+	gone := w.start(func(s *Settings) { s.Brokers = []string{"127.0.0.1:1"} })
+	gone.stop()
+	m := w.start(nil)
+	w.awaitOwned(4, m)
+	w.cluster.Close()
+	w.await(func() error {
+		if m.source.Ready() == nil {
+			return errors.New("nothing said of the cluster that is gone")
+		}
+		return nil
+	})
+	m.stop()
+	w.await(func() error {
+		if stacks := left(); len(stacks) > 0 {
+			return fmt.Errorf("%d goroutines are left:\n%s", len(stacks), stacks[0])
+		}
+		return nil
+	})
+}
+
+// TestOnceWithoutBroker: a run that reads once does not wait for ever.
+func TestOnceWithoutBroker(t *testing.T) {
+	w := newWorld(t)
+	late := time.Now()
+	m := w.start(func(s *Settings) {
+		s.Once, s.Brokers = true, []string{"127.0.0.1:1"}
+		s.Now = func() time.Time { late = late.Add(10 * time.Second); return late }
+	})
+	select {
+	case <-m.ended:
+	case <-time.After(within):
+		t.Fatal("it does not end")
+	}
+	if m.err == nil || !strings.Contains(m.err.Error(), "connection refused") {
+		t.Error(m.err)
 	}
 }

@@ -40,6 +40,11 @@ type world struct {
 func newWorld(t *testing.T, options ...kfake.Opt) *world {
 	t.Helper()
 	t.Parallel()
+	return newSerialWorld(t, options...)
+}
+
+func newSerialWorld(t *testing.T, options ...kfake.Opt) *world {
+	t.Helper()
 	options = append([]kfake.Opt{
 		kfake.NumBrokers(2), kfake.SeedTopics(4, "logs"), kfake.GroupMinSessionTimeout(time.Second),
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}),
