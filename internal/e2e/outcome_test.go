@@ -38,13 +38,16 @@ func note(t *testing.T, o outcome) {
 	outcomes.Lock()
 	defer outcomes.Unlock()
 	outcomes.rows = append(outcomes.rows, o)
+	if err := writeOutcomes(); err != nil {
+		t.Error(err)
+	}
 	t.Logf("%s: %d trials, %d lines, %d lost, %d doubled", o.fault, o.trials, o.lines, o.lost, o.doubled)
 }
 
-// writeOutcomes writes the table to the file that the environment names.
+// writeOutcomes writes the table so far to the file that the environment names. outcomes is locked.
 func writeOutcomes() error {
 	name := os.Getenv("GATEMETER_E2E_OUTCOMES")
-	if name == "" || len(outcomes.rows) == 0 {
+	if name == "" {
 		return nil
 	}
 	slices.SortStableFunc(outcomes.rows, func(a, b outcome) int { return strings.Compare(a.fault, b.fault) })
