@@ -36,7 +36,6 @@ var references = map[string]string{
 		`<protocol>.*?</protocol> <responseLength>(?P<http_response_body_bytes>.*?)</responseLength> </request>$`,
 	"iis":  `^[^ ]* [^ ]* (?:[^ ]* ){0,3}(?P<http_request_method>[A-Za-z_-]+) (?P<url_path>[^ ]*) (?P<url_query>[^ ]*) \d{1,5} (?P<user_name>[^ ]*) (?P<source_ip>[^ ]*) (?:[^ ]* ){0,5}?(?P<http_response_status_code>\d{3})(?: \d+(?: .*)?)?$`,
 	"wso2": `^(?:- )?(?P<source_ip>.*?) .*? (?P<user_name>.*?) \[.{26}\] "(?:[^"\\]|\\.)*" (?P<http_response_status_code>.*?) .*? "(?P<http_request_referrer>(?:[^"\\]|\\.)*)" "(?P<user_agent_original>(?:[^"\\]|\\.)*)"$`,
-	"w3c":  `^[^ ]* [^ ]* (?P<source_ip>[^ ]*) (?P<http_request_method>[^ ]*) (?P<url_path>[^ ]*) (?P<url_query>[^ ]*) (?P<http_response_status_code>[^ ]*) [^ ]*(?: .*)?$`,
 }
 
 // reference is a parser and the expression it is held against.

@@ -79,9 +79,14 @@ func withArgument(spec string, o Options, fields map[string]field.Op) (func() Pa
 	return newParser, nil
 }
 
+// compileW3C is the row of W3C logs whose columns their own header says.
+func compileW3C(fields map[string]field.Op) (func() Parser, error) {
+	return func() Parser { return w3c.NewHeaded(fields) }, nil
+}
+
 // needsArgument is the row of a format that a name alone does not describe.
 func needsArgument(map[string]field.Op) (func() Parser, error) {
-	return nil, errors.New("it needs more than its name: columns behind csv, an expression behind regex or grok, and of a W3C log the #Fields: line in place of the name")
+	return nil, errors.New("it needs more than its name: columns behind csv, an expression behind regex or grok")
 }
 
 var errNoFields = errors.New("fields: the format's values have their places; to give others, use its format string")

@@ -107,7 +107,7 @@ func (l *lane) waitForRoom(stop <-chan struct{}) {
 	defer timer.Stop()
 	for {
 		l.mu.Lock()
-		full := l.points > l.set.MaxPoints && (l.all.Once || !l.stuck)
+		full := l.points > l.set.MaxPoints/4 && (l.all.Once || !l.stuck)
 		l.mu.Unlock()
 		if !full {
 			return

@@ -159,7 +159,7 @@ func (p *process) addSource(set *pipeline.Settings, c *config.Config, s *config.
 		}
 		fs := file.Settings{
 			Name: s.Name, Shard: c.Shard, Paths: s.Paths, Start: start, MaxLine: int(s.MaxLine), Once: with.once,
-			RotateWait: s.RotateWait, PollInterval: s.PollInterval, Pool: pool, Now: time.Now, Log: with.log,
+			Header: headerOf(s.Format), RotateWait: s.RotateWait, PollInterval: s.PollInterval, Pool: pool, Now: time.Now, Log: with.log,
 		}
 		src, err := file.New(fs)
 		if err != nil {

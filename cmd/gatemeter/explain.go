@@ -12,6 +12,7 @@ import (
 	"github.com/gatemeter/gatemeter/config"
 	"github.com/gatemeter/gatemeter/parsers"
 	"github.com/gatemeter/gatemeter/pipeline"
+	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/ecs"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 	"github.com/gatemeter/gatemeter/pipeline/route"
@@ -94,6 +95,8 @@ func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) 
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	recs := make([]record.Record, 1)
+	var log batch.Partition
+	offset := int64(0) // of the line, counted in lines
 	for {
 		line, err := lines.ReadBytes('\n')
 		if len(line) == 0 && err == io.EOF {
@@ -110,7 +113,12 @@ func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) 
 			e.Record, e.Error = json.RawMessage("null"), &explanationFail{Reason: record.Blank.String()}
 		} else {
 			r.Line = line
-			parser.Reset(nil)
+			if header := headerOf(format); header != "" && bytes.HasPrefix(line, []byte(header)) {
+				log.Headers.Add(offset, line)
+			}
+			r.Offset = offset
+			offset++
+			parser.Reset(&log)
 			parser.Parse(recs)
 			if n, ok := parser.(named); ok {
 				e.Format = n.Format()

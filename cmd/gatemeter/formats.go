@@ -87,3 +87,12 @@ func location(name string) (*time.Location, error) {
 	}
 	return l, nil
 }
+
+// headerOf returns what the header lines of logs of a format begin with, "" when they have none.
+func headerOf(format string) string {
+	switch format {
+	case "auto", "w3c", "iis":
+		return "#Fields:"
+	}
+	return ""
+}

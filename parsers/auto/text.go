@@ -72,7 +72,7 @@ func (f *Formats) compileTexts() error {
 		return err
 	}
 	f.texts[wso2Text] = func() reader { return wso2.New(wso2Program) }
-	f.texts[iis] = func() reader { return w3c.NewShape() }
+	f.texts[iis] = func() reader { return w3c.NewHeaded(nil) }
 	f.texts[haproxyText] = func() reader { return haproxy.New(nil) }
 	f.texts[traefikText] = func() reader { return traefik.New() }
 	return nil

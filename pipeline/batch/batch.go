@@ -10,7 +10,7 @@ import (
 
 // Partition is an ordered log that can be read again from an offset: a file with its rotations, a Kafka topic-partition, a
 // spool. A source makes one *Partition for each and uses that pointer in all its batches; the fields but the atomic
-// ones do not change after the first batch.
+// ones and Headers do not change after the first batch.
 type Partition struct {
 	Source string // the source's name in the config
 	Name   string // stable within the source: the live file's path, topic-3, "-" for stdin
@@ -28,6 +28,9 @@ type Partition struct {
 	// Lease is until when, in Unix nanoseconds, this process may send anything for the partition: past it another process may
 	// have it. The source raises it. 0: nobody else ever has it.
 	Lease atomic.Int64
+
+	// Headers are those of a log that has some; see Headers.
+	Headers Headers
 
 	// Needed is the offset from which the log may have to be read again: the pipeline raises it after each saved cursor. A
 	// source may forget what it knew about the log below it.

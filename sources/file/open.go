@@ -59,7 +59,10 @@ func (p *partition) begin(f *file) error {
 		f.base = p.next - f.pos
 		p.stateDue = true
 	}
-	return f.begin()
+	if err := f.begin(); err != nil {
+		return err
+	}
+	return p.headerBefore(f)
 }
 
 // tryOpen opens f if the file at its path is still the one that was seen there.

@@ -137,6 +137,7 @@ func (p *partition) advance(ctx context.Context, out chan<- *batch.Batch) bool {
 		}
 		f.sent = true
 		b.CaughtUp = f.atEnd && !complete && len(p.chain) == 1
+		p.addHeaders(b)
 		if !p.send(ctx, out, b, f) {
 			return false
 		}

@@ -45,6 +45,7 @@ func (p *partition) addState(b *batch.Batch, f *file) {
 	if !p.stateDue && b.Next-p.stateAt < stateEvery && (!b.CaughtUp || b.Next == p.stateAt) {
 		return
 	}
+	p.pub.Headers.Forget(p.pub.Needed.Load())
 	p.done = trim(p.done, p.pub.Needed.Load(), f == nil || !f.sent)
 	var current *segment
 	if f != nil && f.sent {

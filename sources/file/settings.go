@@ -31,6 +31,7 @@ type Settings struct {
 	Start Start
 
 	MaxLine      int           // bytes; longer lines are skipped. 0: 64 KiB. Must be smaller than the pool's buffers less 256
+	Header       string        // what a header line begins with, for batch.Partition.Headers; empty: the log has none
 	Once         bool          // read what is there and end
 	RotateWait   time.Duration // a rotated file is left when unchanged for so long. 0: 2 s
 	PollInterval time.Duration // between looks at open files; at folders, every fourth. 0: 250 ms
