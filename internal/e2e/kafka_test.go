@@ -21,13 +21,16 @@ import (
 
 // fleet is processes of one consumer group that read one topic of a real broker, and write to stand-ins which they share.
 type fleet struct {
-	t      *testing.T
-	broker *servers.Kafka
-	topic  string
-	parts  int32
-	client *kgo.Client
-	lines  [][]byte
-	put    int // of lines, so far
+	t            *testing.T
+	broker       *servers.Kafka
+	topic        string
+	parts        int32
+	client       *kgo.Client
+	transactions *kgo.Client // nil: none yet
+	lines        [][]byte
+	put          int  // of lines, so far
+	mixed        bool // some messages have two lines, some are of transactions, some of which are given up
+	want         int  // records, as far as they have been written
 
 	graphite *strictgraphite.Server
 	search   *strictsearch.Server
@@ -121,9 +124,44 @@ func (f *fleet) part(number, of int) {
 	end := number * len(f.lines) / of
 	var records []*kgo.Record
 	for ; f.put < end; f.put++ {
-		records = append(records, &kgo.Record{Topic: f.topic, Partition: int32(f.put) % f.parts, Value: f.lines[f.put]})
+		r := &kgo.Record{Topic: f.topic, Partition: int32(f.put) % f.parts, Value: f.lines[f.put]}
+		f.want++
+		if f.mixed && f.put%4 == 0 {
+			r.Value = slices.Concat(r.Value, f.lines[f.put/2])
+			f.want++
+		}
+		records = append(records, r)
+	}
+	if f.mixed {
+		third := len(records) / 3
+		f.transaction(kgo.TryCommit, records[:third]...)
+		f.transaction(kgo.TryAbort, &kgo.Record{Topic: f.topic, Value: f.lines[0]}, &kgo.Record{Topic: f.topic, Partition: 1, Value: f.lines[1]})
+		records = records[third:]
 	}
 	if err := f.client.ProduceSync(context.Background(), records...).FirstErr(); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// transaction writes records in one transaction and ends it.
+func (f *fleet) transaction(end kgo.TransactionEndTry, records ...*kgo.Record) {
+	f.t.Helper()
+	if f.transactions == nil {
+		var err error
+		f.transactions, err = kgo.NewClient(kgo.SeedBrokers(f.broker.Address), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID(f.topic))
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		f.t.Cleanup(f.transactions.Close)
+	}
+	err := f.transactions.BeginTransaction()
+	if err == nil {
+		err = f.transactions.ProduceSync(context.Background(), records...).FirstErr()
+	}
+	if err == nil {
+		err = f.transactions.EndTransaction(context.Background(), end)
+	}
+	if err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -138,15 +176,15 @@ func (f *fleet) settled(fault string, trials int) {
 		f.t.Fatalf("run --once: %v", err)
 	}
 	want, ids := g.Values(), identities(s)
-	if len(ids) == 0 || len(want) == 0 {
-		f.t.Fatalf("the calm run has %d documents and %d series", len(ids), len(want))
+	if len(ids) != f.want || len(want) == 0 {
+		f.t.Fatalf("the calm run has %d documents and %d series, want %d and some", len(ids), len(want), f.want)
 	}
 	var err error
 	if !servers.Within(3*within, func() bool { err = f.compare(want, ids); return err == nil }) {
 		f.t.Error(err)
 	}
 	have := identities(f.search)
-	o := outcome{fault: fault, trials: trials, lines: f.put}
+	o := outcome{fault: fault, trials: trials, lines: f.want}
 	for id := range ids {
 		if !have[id] {
 			o.lost++
@@ -290,7 +328,8 @@ func TestKafka(t *testing.T) {
 
 // kafkaKilled: processes are killed in the middle of it, and started again.
 func kafkaKilled(t *testing.T, broker *servers.Kafka) {
-	f := newFleet(t, broker, "killed", 6, size(3000, 600_000))
+	f := newFleet(t, broker, "killed", 6, size(3000, 200_000))
+	f.mixed = true
 	defer f.watchOffsets()()
 	f.join()
 	f.join()
@@ -308,7 +347,7 @@ func kafkaKilled(t *testing.T, broker *servers.Kafka) {
 
 // kafkaStorm: processes join and leave, one each two seconds.
 func kafkaStorm(t *testing.T, broker *servers.Kafka) {
-	f := newFleet(t, broker, "rebalanced", 12, size(6000, 600_000))
+	f := newFleet(t, broker, "rebalanced", 12, size(6000, 200_000))
 	defer f.watchOffsets()()
 	for range 4 {
 		f.join()
@@ -337,7 +376,7 @@ func kafkaStorm(t *testing.T, broker *servers.Kafka) {
 
 // kafkaZombie: a process sleeps for longer than its session, others take over, it wakes up, and what it does then changes nothing.
 func kafkaZombie(t *testing.T, broker *servers.Kafka) {
-	f := newFleet(t, broker, "suspended", 6, size(3000, 300_000))
+	f := newFleet(t, broker, "suspended", 6, size(3000, 100_000))
 	defer f.watchOffsets()()
 	a, b := f.join(), f.join()
 	f.awaitOwned(a, b)
@@ -395,7 +434,7 @@ func kafkaIdle(t *testing.T, broker *servers.Kafka) {
 	if err := f.client.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	f.put = len(f.lines)
+	f.want = len(f.lines)
 	f.settled("kafka: a partition that is silent for long", 1)
 	if got := m.metric(t, "gatemeter_window_left_out_records_total", `reason="after_idle"`); got != 0 {
 		t.Errorf("%v records came too late", got)
@@ -426,6 +465,7 @@ func kafkaGrown(t *testing.T, broker *servers.Kafka) {
 	servers.Await(t, within, func() error {
 		return f.client.ProduceSync(t.Context(), &kgo.Record{Topic: f.topic, Partition: 5, Value: f.lines[0]}).FirstErr()
 	})
+	f.want++
 	f.part(2, 3)
 	broker.Kill()
 	servers.Await(t, within, func() error {
