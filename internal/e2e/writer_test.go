@@ -160,11 +160,16 @@ func (p *writer) copyTruncate(keep int, hold bool) {
 	}
 }
 
-// compress replaces a rotation by its gzip form, as logrotate does: written beside it, then the original removed.
+// compress replaces a rotation by its gzip form, as logrotate does: written beside it, of the same time, then the original
+// removed.
 func (p *writer) compress(number int) {
 	p.t.Helper()
 	name := fmt.Sprintf("%s.%d", p.path, number)
 	text, err := os.ReadFile(name)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	info, err := os.Stat(name)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -173,7 +178,8 @@ func (p *writer) compress(number int) {
 	if _, err := z.Write(text); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := errors.Join(z.Close(), os.WriteFile(name+".gz", packed.Bytes(), 0o600), os.Remove(name)); err != nil {
+	if err := errors.Join(z.Close(), os.WriteFile(name+".gz", packed.Bytes(), 0o600),
+		os.Chtimes(name+".gz", info.ModTime(), info.ModTime()), os.Remove(name)); err != nil {
 		p.t.Fatal(err)
 	}
 }
