@@ -56,8 +56,8 @@ func (r *receiver) totals() map[string]int {
 	r.t.Helper()
 	totals := map[string]int{}
 	for name, points := range r.graphite.Values() {
-		service, ok := strings.CutPrefix(name, "w."+shard+".service.")
-		if service, ok = strings.CutSuffix(service, ".requests.count"); !ok {
+		service, ok := strings.CutSuffix(strings.TrimPrefix(name, "w."+shard+".service."), ".requests.count")
+		if !ok {
 			continue
 		}
 		for _, text := range points {

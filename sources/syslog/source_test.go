@@ -89,9 +89,7 @@ func TestStrangers(t *testing.T) {
 	w.awaitStats("strangers", func(s Stats) bool {
 		return s.Received == 1 && s.Messages[Stranger] == 1 && s.Closed[Stranger] == 1 && s.Appended == 0
 	})
-	if !strings.Contains(w.logs.String(), "allowed_sources") {
-		t.Errorf("logged %s", w.logs)
-	}
+	w.awaitLog("allowed_sources")
 }
 
 func TestBadFrames(t *testing.T) {
@@ -103,9 +101,7 @@ func TestBadFrames(t *testing.T) {
 		send(t, conn, text)
 		closed(t, conn)
 		w.awaitStats(text, func(s Stats) bool { return s.Closed[reason] == before+1 })
-		if !strings.Contains(w.logs.String(), wantLog) {
-			t.Errorf("%q: logged %s", text, w.logs)
-		}
+		w.awaitLog(wantLog)
 	}
 	f("999999999 <34>1 x", TooLarge, "the octet count is too large: 999999999")
 	f("5 <1>ab<34>no count", Framing, "no octet count where one must be")

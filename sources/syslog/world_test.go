@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -171,6 +172,17 @@ func (w *world) awaitStats(what string, f func(s Stats) bool) {
 	servers.Await(w.t, 30*time.Second, func() error {
 		if s := w.Stats(); !f(s) {
 			return fmt.Errorf("%s: %+v\n%s", what, s, w.logs)
+		}
+		return nil
+	})
+}
+
+// awaitLog waits until something was logged: it is counted before.
+func (w *world) awaitLog(text string) {
+	w.t.Helper()
+	servers.Await(w.t, 30*time.Second, func() error {
+		if !strings.Contains(w.logs.String(), text) {
+			return fmt.Errorf("no %q in what was logged: %s", text, w.logs)
 		}
 		return nil
 	})
