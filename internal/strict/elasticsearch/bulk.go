@@ -46,7 +46,7 @@ func (s *Server) bulk(w http.ResponseWriter, r *http.Request, target string, b *
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ops, err := parse(body, target)
+	ops, err := parse(body, target, s.twice)
 	if err != nil {
 		s.violate(w, "illegal_argument_exception", "bulk body: %v", err)
 		return
@@ -89,8 +89,8 @@ func readBody(r *http.Request) ([]byte, error) {
 }
 
 // parse reads the lines of a bulk body by its strict grammar: pairs of an action and a document, each line ended, ids within
-// a request given and distinct.
-func parse(body []byte, target string) ([]op, error) {
+// a request given and, but for twice, distinct.
+func parse(body []byte, target string, twice bool) ([]op, error) {
 	if len(body) == 0 || body[len(body)-1] != '\n' {
 		return nil, errors.New("the last line does not end in a newline")
 	}
@@ -106,7 +106,7 @@ func parse(body []byte, target string) ([]op, error) {
 			return nil, fmt.Errorf("line %d: %w in %.200q", i+1, err, lines[i])
 		}
 		key := [2]string{o.target, o.id}
-		if seen[key] {
+		if seen[key] && !twice {
 			return nil, fmt.Errorf("line %d: id %q twice in one request", i+1, o.id)
 		}
 		seen[key] = true

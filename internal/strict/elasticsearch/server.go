@@ -47,6 +47,7 @@ type Server struct {
 	indices    map[string]*index // by the name documents are sent to
 	objects    map[string]map[string]json.RawMessage
 	keep       int
+	twice      bool // ids may stand twice in one request
 	violations []string
 	requests   map[string]int
 }
@@ -141,6 +142,14 @@ func (s *Server) KeepSources(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keep = n
+}
+
+// TakeTwice makes the server take ids that stand twice in one request, as Elasticsearch does: it answers the second with 409. A log
+// that goes to another process and comes back may bring them.
+func (s *Server) TakeTwice() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.twice = true
 }
 
 // Docs returns the stored documents, each index's in the order they came.
