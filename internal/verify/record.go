@@ -124,6 +124,9 @@ func (j *judge) parse(text []byte, offset int64) {
 		}
 	}()
 	begin()
+	if bytes.HasPrefix(text, []byte("#Fields:")) { // the source tells the engine's parsers of it
+		j.partition.Headers.Add(offset, text)
+	}
 	j.parser.Reset(j.partition)
 	j.parser.Parse(j.recs[:])
 }
