@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 
 	kafkago "github.com/segmentio/kafka-go"
 
@@ -14,18 +13,6 @@ import (
 
 // maxMetadata is what brokers take as a committed offset's metadata, if they are not told otherwise.
 const maxMetadata = 4096
-
-// assignment is a partition in a generation.
-type assignment struct {
-	topic   string
-	number  int
-	reading atomic.Pointer[fetcher]
-
-	committed atomic.Int64 // offset that the group has; -1 for none
-	text      string       // its metadata; under Source.mu
-}
-
-func (a *assignment) fetcher() *fetcher { return a.reading.Load() }
 
 // pending is what is to be committed of a partition.
 type pending struct {
@@ -116,18 +103,4 @@ func (g *generation) commit(ctx context.Context, all ...pending) error {
 		c.assignment.text = c.metadata
 	}
 	return err
-}
-
-// handedOver returns the cursor in a committed offset's metadata, if it is one of this partition and tells where to begin no later than the
-// offset does: one that somebody has set by hand has none.
-func handedOver(metadata, name, id string, committed int64) (text []byte, start int64, ok bool) {
-	c, err := cursor.Decode([]byte(metadata))
-	if err != nil || c.Shard != name || len(c.Partitions) != 1 {
-		return nil, 0, false
-	}
-	p := &c.Partitions[0]
-	if p.Name != name || p.ID != id || p.Start() > committed || p.Start() < 0 {
-		return nil, 0, false
-	}
-	return []byte(metadata), p.Start(), true
 }

@@ -5,10 +5,10 @@
 // Membership is kafka-go's ConsumerGroup: a Generation is the time during which this process has a fixed set of partitions.
 // For each generation (generation.go) there is a heartbeat of our own (lease.go), because kafka-go does not tell when the last one
 // succeeded, and a fetcher for each partition (fetcher.go). A partition is a batch.Partition anew in each generation: who gets it
-// begins with the cursor that the one before left in the metadata of the committed offset (commit.go).
+// begins with the cursor that the one before left in the metadata of the committed offset (assign.go, commit.go).
 //
 // When a generation ends, the fetchers stop, and the last batch of each partition says Revoked: the pipeline sends what is
-// due and saves the cursor, while commits still go to the ending generation; only then is the next one joined. In an ordinary stop
+// due and saves the cursor, while commits still go to the ending generation; only then is the next one joined (revoke.go). In an ordinary stop
 // nothing is revoked: Run returns, the pipeline finishes, and Close leaves the group.
 //
 // # Why the bytes of a fetch are read here

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
-
-	"github.com/gatemeter/gatemeter/pipeline/batch"
 )
 
 // generation is the time during which this member has the same partitions.
@@ -197,100 +195,6 @@ func (g *generation) run(ctx, still context.Context, known topics, read chan<- r
 	}
 }
 
-// prepare finds out where each partition begins.
-func (g *generation) prepare(ctx context.Context) bool {
-	s := g.source
-	asked := map[string][]int{}
-	for _, a := range g.assignments {
-		asked[a.topic] = append(asked[a.topic], a.number)
-	}
-	if len(asked) == 0 {
-		return true
-	}
-	var committed *kafkago.OffsetFetchResponse
-	if !s.again(ctx, "committed offsets", func(ctx context.Context) (err error) {
-		committed, err = s.client.OffsetFetch(ctx, &kafkago.OffsetFetchRequest{GroupID: s.set.Group, Topics: asked})
-		if err != nil {
-			return err
-		}
-		err = committed.Error
-		n := 0
-		for _, partitions := range committed.Topics {
-			for _, p := range partitions {
-				err, n = errors.Join(err, p.Error), n+1
-			}
-		}
-		if err == nil && n < len(g.assignments) {
-			err = fmt.Errorf("%w: partitions are missing", errAnswer)
-		}
-		return err
-	}) {
-		return false
-	}
-	for topic, partitions := range committed.Topics {
-		for _, p := range partitions {
-			a := g.assignments[label(topic, p.Partition)]
-			if a == nil {
-				continue
-			}
-			if !g.place(ctx, a, p.CommittedOffset, p.Metadata) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// place makes a's fetcher, which begins where the group has got to.
-func (g *generation) place(ctx context.Context, a *assignment, committed int64, metadata string) bool {
-	s, name := g.source, label(a.topic, a.number)
-	what := "partition " + name
-	defer s.health.forget(what)
-	p := g.partition(a)
-	a.committed.Store(committed)
-	offset := committed
-	if saved, start, ok := handedOver(metadata, name, p.ID, committed); ok {
-		p.Saved, offset, a.text = saved, start, metadata
-	} else if committed >= 0 && metadata != "" {
-		s.set.Log.Warn("the committed offset has metadata that is not ours; only the offset counts", "partition", name, "offset", committed)
-	}
-	if committed < 0 {
-		if !s.again(ctx, what, func(ctx context.Context) (err error) {
-			if offset, err = s.startAt(ctx, a.topic, a.number); err != nil {
-				return err
-			}
-			// At once, so that whoever comes after a crash begins there too.
-			return g.commit(ctx, pending{a, offset, ""})
-		}) {
-			return false
-		}
-	}
-	f := s.newFetcher(a.topic, a.number, s.out, s.set.Pool)
-	f.begin(p, offset)
-	if s.set.Once {
-		if _, ok := s.ends[name]; !ok && !s.again(ctx, what, func(ctx context.Context) (err error) {
-			var end int64
-			if end, err = s.offsetAt(ctx, a.topic, a.number, kafkago.LastOffset); err == nil {
-				s.ends[name] = end
-			}
-			return err
-		}) {
-			return false
-		}
-		f.fill.limit = s.ends[name]
-	}
-	a.reading.Store(f)
-	return true
-}
-
-// partition returns a's partition for this generation.
-func (g *generation) partition(a *assignment) *batch.Partition {
-	name := label(a.topic, a.number)
-	p := &batch.Partition{Source: g.source.set.Name, Name: name, Shard: name, ID: g.source.id(a.topic, a.number)}
-	g.lease.cover(p)
-	return p
-}
-
 // read reads a until ctx ends. end ends it for all.
 func (g *generation) read(ctx context.Context, a *assignment, end func()) {
 	s := g.source
@@ -321,65 +225,6 @@ func (g *generation) read(ctx context.Context, a *assignment, end func()) {
 		}
 		a.reading.Store(next)
 	}
-}
-
-// revocation is a partition that the pipeline is to give up.
-type revocation struct {
-	partition *batch.Partition
-	next      int64
-	sent      bool
-	done      chan struct{} // closed by the pipeline
-}
-
-// send tells the pipeline, and waits for it if it is to.
-func (r *revocation) send(ctx context.Context, out chan<- *batch.Batch, wait bool) bool {
-	if !r.sent {
-		select {
-		case out <- &batch.Batch{Partition: r.partition, First: r.next, Next: r.next, Revoked: r.done}:
-			r.sent = true
-		case <-ctx.Done():
-			return false
-		}
-	}
-	if wait {
-		select {
-		case <-r.done:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return true
-}
-
-// release has the pipeline give up the generation's partitions, while commits still go to it.
-func (g *generation) release() {
-	s := g.source
-	for _, a := range g.assignments {
-		if f := a.fetcher(); f != nil && f.sent {
-			s.revoking = append(s.revoking, &revocation{partition: f.partition, next: f.given, done: make(chan struct{})})
-		}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.set.Rebalance/2) // the other half is for joining
-	defer cancel()
-	if !s.revoke(ctx) {
-		s.set.Log.Warn("partitions are given up before the sinks have taken what is theirs; whoever gets them makes it again", "group", s.set.Group)
-	}
-}
-
-// revoke waits until the pipeline has given up what it was to give up, or until ctx ends.
-func (s *Source) revoke(ctx context.Context) bool {
-	for _, r := range s.revoking {
-		if !r.send(ctx, s.out, false) {
-			return false
-		}
-	}
-	for _, r := range s.revoking {
-		if !r.send(ctx, s.out, true) {
-			return false
-		}
-	}
-	s.revoking = nil
-	return true
 }
 
 // fenced notes that the group goes on without us: somebody else may have our partitions.
