@@ -4,15 +4,15 @@ import "bytes"
 
 // Line masks the values of secrets in a raw line, in place. Doing so again changes nothing.
 func (r *Redactor) Line(line []byte) {
-	if !r.any {
+	if !r.any || len(line) == 0 {
 		return
 	}
-	find := signs{line: line, equal: index(line, 0, '='), percent: index(line, 0, '%'), escape: index(line, 0, '\\'), colon: -1}
-	if find.percent == len(line) && find.escape == len(line) && !mayHoldJSON(line) {
-		find.colon = len(line)
-		if find.equal == len(line) {
+	find := signs{line: line, r: r, json: line[len(line)-1] == '}'}
+	if !find.json && bytes.IndexByte(line, '=') < 0 {
+		if !marksJSON(line) {
 			return // most lines of a proxy
 		}
+		find.json = true
 	}
 	w := words{line: line}
 	for sign, ok := find.next(0); ok; {
@@ -26,9 +26,9 @@ func (r *Redactor) Line(line []byte) {
 	}
 }
 
-// mayHoldJSON is false for a line without an object of JSON, and without the end of one.
-func mayHoldJSON(line []byte) bool {
-	return len(line) > 0 && (line[len(line)-1] == '}' || bytes.IndexByte(line, '{') >= 0)
+// marksJSON reports whether an object of JSON begins in b, or an escape one may be behind.
+func marksJSON(b []byte) bool {
+	return bytes.IndexByte(b, '{') >= 0 || bytes.IndexByte(b, '%') >= 0 || bytes.IndexByte(b, '\\') >= 0
 }
 
 // mask writes a star over each byte, but for spaces and tabs: they end fields of many formats.

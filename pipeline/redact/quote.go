@@ -117,6 +117,9 @@ func (q quote) stringEnd(line []byte, i int) (to, after int) {
 // of the strings around fewer.
 func (q quote) plainEnd(line []byte, i int) (to, after int) {
 	n := len(q) - 1
+	if end := bytes.IndexByte(line[i:], '"'); n == 0 && end > 0 && line[i+end-1] != '\\' {
+		return i + end, i + end + 1 // most strings
+	}
 	for i < len(line) {
 		slashes := 0
 		switch line[i] {

@@ -1,6 +1,10 @@
 package redact
 
-import "bytes"
+import (
+	"math/bits"
+
+	"github.com/gatemeter/gatemeter/pipeline/bitmap"
+)
 
 // sign is an equals sign or a colon: what may stand between a name and its value.
 type sign struct {
@@ -9,54 +13,110 @@ type sign struct {
 	encoded    int  // how often it is percent-encoded
 }
 
-// signs finds the signs of a line, each kind by a search of its own.
+// signs finds the signs of a line that may stand behind a secret's name. Where any could be is found a stretch at a time.
 type signs struct {
 	line []byte
-	// Where the next of each kind may be; -1: not looked for yet; len(line): there is none.
-	equal, colon, percent, escape int
+	r    *Redactor
+	json bool // colons may be signs: it has, or ends, an object of JSON, or escapes one may be behind
+	from int  // of the stretch
+	to   int
+	// where has a bit for each byte of the stretch: it may begin a sign.
+	where [stretch / 64]uint64
 }
 
-// next returns the first sign that begins at or after i; ok is false when there is none.
+const stretch = 512 // bytes
+
+// next returns the first sign that begins at or after i and may stand behind a secret's name; ok is false when there is none.
+// Nearly all signs of a log are passed by here.
 func (s *signs) next(i int) (next sign, ok bool) {
-	if s.equal < i {
-		s.equal = index(s.line, i, '=')
+	for ; i < len(s.line); i = s.to {
+		if i >= s.to {
+			s.find(i)
+		}
+		k, skip := (i-s.from)/64, (i-s.from)%64
+		for base := s.from + k*64; base < s.to; base += 64 {
+			for w := s.where[k] >> skip << skip; w != 0; w &= w - 1 {
+				at := base + bits.TrailingZeros64(w)
+				if s.line[at] == ':' && !maybeQuote[s.line[max(at, 1)-1]] {
+					continue
+				}
+				if next = s.at(at); next.end > 0 {
+					return next, true
+				}
+			}
+			k, skip = k+1, 0
+		}
 	}
-	for s.colon < i || s.colon < len(s.line) && !maybeQuote[s.line[max(s.colon, 1)-1]] {
-		s.colon = index(s.line, max(i, s.colon+1), ':')
+	return sign{}, false
+}
+
+// find looks at the stretch that begins at i.
+func (s *signs) find(i int) {
+	s.from, s.to = i, min(i+stretch, len(s.line))
+	var space [stretch / 64]bitmap.Block
+	text := s.line[i:s.to]
+	if i == 0 && !s.json {
+		// The marks of JSON, or of what it may be behind, instead of colons: most lines of a proxy have none.
+		blocks := bitmap.Append(space[:0], text, [4]byte{'=', '{', '%', '\\'})
+		marks := uint64(0)
+		for k := range blocks {
+			b := &blocks[k]
+			s.where[k] = b[0]
+			marks |= b[1] | b[2] | b[3]
+		}
+		if s.json = marks != 0 || marksJSON(s.line[s.to:]); !s.json {
+			return
+		}
 	}
-	for s.percent < i || s.percent < len(s.line) && encodedSign(s.line, s.percent).end == 0 {
-		s.percent = index(s.line, max(i, s.percent+1), '%')
+	colon := byte(':')
+	if !s.json {
+		colon = '='
 	}
-	for s.escape < i || s.escape < len(s.line) && escapedSign(s.line, s.escape).end == 0 {
-		s.escape = index(s.line, max(i, s.escape+1), '\\')
+	blocks := bitmap.Append(space[:0], text, [4]byte{'=', colon, '%', '\\'})
+	for k := range blocks {
+		b := &blocks[k]
+		s.where[k] = b[0] | b[1] | b[2] | b[3]
 	}
-	switch at := min(s.equal, s.colon, s.percent, s.escape); at {
-	case len(s.line):
-		return sign{}, false
-	case s.equal:
-		return sign{begin: at, end: at + 1}, true
-	case s.colon:
-		return sign{begin: at, end: at + 1, colon: true}, true
-	case s.percent:
-		return encodedSign(s.line, at), true
+}
+
+// at returns the sign that begins at i, where one of its first bytes is; its end is 0 when it is none, or behind no secret's name.
+func (s *signs) at(i int) sign {
+	switch s.line[i] {
+	case '=':
+		if !s.r.isHarmless(s.line, i, false) {
+			return sign{begin: i, end: i + 1}
+		}
+	case ':':
+		if s.mayEndName(i) {
+			return sign{begin: i, end: i + 1, colon: true}
+		}
+	case '%':
+		return encodedSign(s.line, i)
 	default:
-		return escapedSign(s.line, at), true
+		if i+1 < len(s.line) && (s.line[i+1] == 'u' || s.line[i+1] == 'x') {
+			return escapedSign(s.line, i)
+		}
 	}
+	return sign{}
+}
+
+// mayEndName is false when no secret's name in quotes, and no name of a pair, can end before the colon at i.
+func (s *signs) mayEndName(i int) bool {
+	if i < 2 {
+		return false
+	}
+	switch s.line[i-1] {
+	case '"':
+		return !s.r.isHarmless(s.line, i-1, true)
+	case '2', '0': // of %22, \x22, \u0022, or %20 behind a quote
+		return s.line[i-2] == '2'
+	}
+	return maybeQuote[s.line[i-1]]
 }
 
 // maybeQuote holds the last bytes of quotes, and of blanks behind one: before any other a colon ends no name. It passes by the
 // colons of times and URLs.
 var maybeQuote = [256]bool{'"': true, '\'': true, '2': true, ' ': true, '\t': true, '+': true, '0': true}
-
-// index returns where c is at or after i, len(b) when it is not.
-func index(b []byte, i int, c byte) int {
-	if i < len(b) {
-		if n := bytes.IndexByte(b[i:], c); n >= 0 {
-			return i + n
-		}
-	}
-	return len(b)
-}
 
 // encodedSign returns the sign that begins with the % at i; its end is 0 when it is none.
 func encodedSign(line []byte, i int) sign {
