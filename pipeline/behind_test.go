@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,12 +14,37 @@ import (
 )
 
 // scriptAgain reads what a script has sent, from the beginning.
-type scriptAgain struct{ sent *[]*batch.Batch }
+type scriptAgain struct{ sent *sentBatches }
+
+// sentBatches is what a script has sent, in order.
+type sentBatches struct {
+	mu   sync.Mutex
+	list []*batch.Batch
+}
+
+func (s *sentBatches) add(b *batch.Batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, b)
+}
+
+// keep forgets all but the first n.
+func (s *sentBatches) keep(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = s.list[:n:n]
+}
+
+func (s *sentBatches) all() []*batch.Batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.list
+}
 
 func (s scriptAgain) Open(context.Context, []cursor.Partition) ([]Opened, error) {
 	var opened []Opened
 	known := map[string]bool{}
-	for _, b := range *s.sent {
+	for _, b := range s.sent.all() {
 		if !known[b.Partition.Source+b.Partition.Name] {
 			known[b.Partition.Source+b.Partition.Name] = true
 			opened = append(opened, Opened{b.Partition, b.First})
@@ -28,7 +54,7 @@ func (s scriptAgain) Open(context.Context, []cursor.Partition) ([]Opened, error)
 }
 
 func (s scriptAgain) Run(ctx context.Context, out chan<- *batch.Batch) error {
-	for _, b := range *s.sent {
+	for _, b := range s.sent.all() {
 		p := b.Partition
 		select {
 		case out <- &batch.Batch{Partition: &batch.Partition{Source: p.Source, Name: p.Name, Shard: p.Shard, ID: p.ID}, Data: bytes.Clone(b.Data), First: b.First, Next: b.Next, CaughtUp: true}:
@@ -75,13 +101,13 @@ func TestTwoSourcesBehind(t *testing.T) {
 	one, two := newScript("a"), newScript("b")
 	two.partitions["b"].Source = "two"
 	sink := &pickySink{no: map[string]bool{"a": true}}
-	var sentA, sentB []*batch.Batch
-	send := func(s *scriptSource, name string, second int64, sent *[]*batch.Batch) {
+	var sentA, sentB sentBatches
+	send := func(s *scriptSource, name string, second int64, sent *sentBatches) {
 		data := fmt.Appendf(nil, "%d s r 200 1000 10 c\n", second*1000)
 		first := s.offsets[name]
 		s.offsets[name] += int64(len(data))
 		b := &batch.Batch{Partition: s.partitions[name], Data: data, First: first, Next: s.offsets[name], CaughtUp: true}
-		*sent = append(*sent, b)
+		sent.add(b)
 		s.steps <- b
 	}
 	live(t, one, func(s *Settings) {

@@ -303,13 +303,13 @@ func TestBackWhileReadAgain(t *testing.T) {
 	script := newScript("a", "b")
 	script.partitions["a"].Shard = "a"
 	sink := &pickySink{no: map[string]bool{"a": true, "b": true}}
-	var sent []*batch.Batch
+	var sent sentBatches
 	send := func(name string, second int64) {
 		data := fmt.Appendf(nil, "%d s r 200 1000 10 c\n", second*1000)
 		b := &batch.Batch{Partition: script.partitions[name], Data: data, First: script.offsets[name], CaughtUp: true}
 		b.Next = b.First + int64(len(data))
 		script.offsets[name] = b.Next
-		sent = append(sent, b)
+		sent.add(b)
 		script.steps <- b
 	}
 	live(t, script, func(s *Settings) {
@@ -327,7 +327,7 @@ func TestBackWhileReadAgain(t *testing.T) {
 		<-done
 		script.partitions["a"] = &batch.Partition{Source: old.Source, Name: old.Name, Shard: old.Shard, ID: old.ID}
 		script.offsets["a"] = 0
-		sent = sent[:1]
+		sent.keep(1)
 		send("a", 1000)
 		later(time.Second)
 		w.mu.Lock()
