@@ -32,7 +32,7 @@ test: install-servers lint test-unit test-fuzz test-e2e ## everything but the la
 
 .PHONY: test-unit
 test-unit: ## unit, property and golden tests under the race detector; needs a C compiler
-	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -vxE "$$($(GO) list $(SERVERS) | paste -sd '|')")
+	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -vxE "$$($(GO) list $(SERVERS) | paste -sd '|')")
 
 # A target is found by its name; the package that has it by go test -list, so none can be forgotten. Two at a time, as one uses
 # little more than a core.
@@ -45,7 +45,7 @@ test-fuzz: ## each fuzz target for a moment; FUZZTIME=1000000x for longer
 
 .PHONY: test-e2e
 test-e2e: build ## the binary against real nginx, Graphite, StatsD and Elasticsearch
-	$(GO) test -count=1 -p 1 -parallel 4 -timeout 15m $(SERVERS)
+	$(GO) test -count=1 -p 1 -parallel 4 -timeout 40m $(SERVERS)
 
 .PHONY: e2e-large
 e2e-large: build ## a million lines, killed ten times on the way, against the oracle; some minutes
