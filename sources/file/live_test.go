@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatemeter/gatemeter/pipeline/batch"
 )
 
 // writer writes numbered lines to a log, as one that never pauses: to whichever file it has open.
@@ -218,6 +220,63 @@ func TestCopyTruncate(t *testing.T) {
 			t.Errorf("stats %+v", st)
 		}
 	}
+}
+
+// TestCutDuringTheFirstRead: what a file had before it was cut, between our first read of it and the look after that read, is in
+// the copy only, even where the copy's time is the file's to the tick of the kernel's clock.
+func TestCutDuringTheFirstRead(t *testing.T) {
+	folder := t.TempDir()
+	var log logBuffer
+	s := settings(folder, &log, "access.log")
+	r := newRows(t)
+	w := newWriter(t, filepath.Join(folder, "access.log"))
+	w.write(10)
+	src, err := New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := src.Open(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	p := src.partitions[0]
+	out := make(chan *batch.Batch, 100)
+	readAll := func() {
+		t.Helper()
+		for n := 0; p.step(t.Context(), out); n++ {
+			if n == 100 {
+				t.Fatal("no end to the reading")
+			}
+		}
+		for len(out) > 0 {
+			r.take(<-out)
+		}
+	}
+	defer p.shutAll()
+	readAll()
+	w.copyTruncate(9)
+	readAll()
+	if len(p.chain) != 1 || p.chain[0].at != 0 || !p.chain[0].begun {
+		t.Fatalf("%d files, want the live one, of which nothing was read", len(p.chain))
+	}
+	w.write(20)
+	changed := time.Now()
+	for _, cut := range []func(){func() {}, func() { w.copyTruncate(9) }} {
+		cut()
+		for _, path := range []string{w.path, w.path + ".1"} {
+			if err := os.Chtimes(path, changed, changed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i, err := statFile(p.chain[0].c.f); err != nil {
+			t.Fatal(err)
+		} else {
+			p.chain[0].info = i // what advance does before it reads
+		}
+	}
+	p.truncated(p.chain[0]) // as the read says
+	w.write(5)
+	await(t, "the rest", func() bool { readAll(); return r.count("") >= w.n }) // after RotateWait
+	expectNumbered(t, r.lines(""), w.n)
 }
 
 // TestTruncatedWithoutCopy: what was not read is counted, what was is not read again.

@@ -11,6 +11,9 @@ import (
 // a copy beside it (logrotate's copytruncate).
 func (p *partition) truncated(f *file) bool {
 	p.stats.Truncations++
+	if f.at == 0 && !f.sent && p.missed(f) { // cut between our first read of it and the look after that
+		return true
+	}
 	unread := max(0, f.seenSize-f.pos)
 	f.replaced, p.fruitless = true, fruitless{}
 	if p.judge(func(files []entry) bool {
