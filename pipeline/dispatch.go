@@ -12,7 +12,7 @@ import (
 
 // manyWindows open ones, added up over the workers, call for an epoch before its time: a sparse log read at full speed
 // closes thousands a second.
-const manyWindows = 48
+const manyWindows = 20
 
 // dispatch gives the batches out as tasks, in order, and sends what there is to send between them, until in is closed.
 func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
