@@ -210,11 +210,13 @@ func appendGateway(dst []byte, r *record.Record, o *Options) []byte {
 	dst = text(dst, `"consumer":"`, r.Consumer)
 	dst = text(dst, `"stage":"`, r.Stage)
 	dst = text(dst, `"cache":"`, r.Cache)
+	dst = text(dst, `"flags":"`, r.Flags)
 	dst = number(dst, `"duration":`, r.GatewayNanos)
 	dst, upstream := open(dst, `"upstream":{`)
 	dst = number(dst, `"duration":`, r.UpstreamNanos)
 	dst = text(dst, `"address":"`, r.UpstreamAddress)
 	dst = number(dst, `"status_code":`, int64(r.UpstreamStatus))
+	dst = number(dst, `"tries":`, int64(r.Tries))
 	dst = shut(dst, upstream)
 	return shut(dst, gateway)
 }

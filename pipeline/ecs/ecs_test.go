@@ -43,7 +43,8 @@ func full() *record.Record {
 	r.Stage = []byte("prod")
 	r.Cache = []byte("MISS")
 	r.UpstreamAddress = []byte("10.0.0.9:8080")
-	r.Status, r.UpstreamStatus, r.ClientPort = 200, 200, 51234
+	r.Flags = []byte("URX,UF")
+	r.Status, r.UpstreamStatus, r.Tries, r.ClientPort = 200, 200, 2, 51234
 	r.RequestBytes, r.RequestBodyBytes, r.ResponseBytes, r.ResponseBodyBytes = 412, 0, 1893, 1500
 	r.DurationNanos, r.UpstreamNanos, r.GatewayNanos = 123_000_000, 120_000_000, 3_000_000
 	return r
@@ -175,8 +176,8 @@ func TestAppend(t *testing.T) {
 		`"url":{"original":"/orders/17?page=2","path":"/orders/17","query":"page=2","domain":"shop.example.com","scheme":"https"},`+
 		`"user":{"name":"jane"},"user_agent":{"original":"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"},`+
 		`"trace":{"id":"4bf92f3577b34da6a3ce929d0e0e4736"},"tls":{"version":"1.3","cipher":"TLS_AES_256_GCM_SHA384"},"service":{"name":"orders"},`+
-		`"event":{"duration":123000000},"gateway":{"kind":"kong","route":"get_order","consumer":"mobile","stage":"prod","cache":"MISS","duration":3000000,`+
-		`"upstream":{"duration":120000000,"address":"10.0.0.9:8080","status_code":200}}}`,
+		`"event":{"duration":123000000},"gateway":{"kind":"kong","route":"get_order","consumer":"mobile","stage":"prod","cache":"MISS","flags":"URX,UF","duration":3000000,`+
+		`"upstream":{"duration":120000000,"address":"10.0.0.9:8080","status_code":200,"tries":2}}}`,
 		nil, func(*record.Record) {})
 	f(`{"@timestamp":"1970-01-01T00:00:00Z"}`, nil, func(r *record.Record) { r.Reset(); r.TimeNanos = 0 })
 	f(`{"@timestamp":"1969-12-31T23:59:59.999999999Z","http":{"response":{"status_code":0}}}`, nil,

@@ -23,12 +23,12 @@ func BenchmarkAppend(b *testing.B) {
 	combined := full()
 	for _, field := range []record.Field{
 		record.Domain, record.Scheme, record.RequestID, record.TraceID, record.TLSVersion, record.TLSCipher,
-		record.Consumer, record.Stage, record.Cache, record.UpstreamAddress,
+		record.Consumer, record.Stage, record.Cache, record.UpstreamAddress, record.Flags,
 	} {
 		*combined.Text(field) = nil
 	}
 	for _, field := range []record.Field{
-		record.UpstreamStatus, record.ClientPort, record.RequestBytes, record.RequestBodyBytes, record.ResponseBytes,
+		record.UpstreamStatus, record.Tries, record.ClientPort, record.RequestBytes, record.RequestBodyBytes, record.ResponseBytes,
 		record.Duration, record.UpstreamDuration, record.GatewayDuration,
 	} {
 		combined.SetNumber(field, record.Absent)

@@ -28,10 +28,12 @@ const (
 	Stage
 	Cache
 	UpstreamAddress
+	Flags
 	Line
 
 	Status
 	UpstreamStatus
+	Tries
 	ClientPort
 	RequestBytes
 	RequestBodyBytes
@@ -63,8 +65,9 @@ var fieldNames = [NumFields]string{
 	UserAgent: "user_agent.original", User: "user.name", RequestID: "http.request.id", TraceID: "trace.id",
 	TLSVersion: "tls.version", TLSCipher: "tls.cipher", Service: "service.name", Route: "gateway.route",
 	Consumer: "gateway.consumer", Stage: "gateway.stage", Cache: "gateway.cache",
-	UpstreamAddress: "gateway.upstream.address", Line: "event.original",
-	Status: "http.response.status_code", UpstreamStatus: "gateway.upstream.status_code", ClientPort: "source.port",
+	UpstreamAddress: "gateway.upstream.address", Flags: "gateway.flags", Line: "event.original",
+	Status: "http.response.status_code", UpstreamStatus: "gateway.upstream.status_code", Tries: "gateway.upstream.tries",
+	ClientPort:   "source.port",
 	RequestBytes: "http.request.bytes", RequestBodyBytes: "http.request.body.bytes",
 	ResponseBytes: "http.response.bytes", ResponseBodyBytes: "http.response.body.bytes",
 	Duration: "event.duration", UpstreamDuration: "gateway.upstream.duration", GatewayDuration: "gateway.duration",
@@ -145,6 +148,8 @@ func (r *Record) Text(f Field) *[]byte {
 		return &r.Cache
 	case UpstreamAddress:
 		return &r.UpstreamAddress
+	case Flags:
+		return &r.Flags
 	case Line:
 		return &r.Line
 	}
@@ -158,6 +163,8 @@ func (r *Record) Number(f Field) int64 {
 		return int64(r.Status)
 	case UpstreamStatus:
 		return int64(r.UpstreamStatus)
+	case Tries:
+		return int64(r.Tries)
 	case ClientPort:
 		return int64(r.ClientPort)
 	case RequestBytes:
@@ -187,6 +194,8 @@ func (r *Record) SetNumber(f Field, n int64) {
 		r.Status = int32(n)
 	case UpstreamStatus:
 		r.UpstreamStatus = int32(n)
+	case Tries:
+		r.Tries = int32(n)
 	case ClientPort:
 		r.ClientPort = int32(n)
 	case RequestBytes:

@@ -15,7 +15,8 @@ type Record struct {
 	Offset int64  // of the line in its partition
 	Part   int32  // of the message at Offset, counted from 0, where a message has several records
 
-	TimeNanos int64 // event time, Unix nanoseconds; valid when Reason is None
+	TimeNanos    int64 // event time, Unix nanoseconds; valid when Reason is None
+	ArrivalNanos int64 // when the line arrived, as kept with it, Unix nanoseconds; 0 when that is not known: in a file
 
 	Reason Reason // None: counted so far. A malformed reason: nothing but Line, Offset and Column need be right
 	Column int32  // 1-based byte in Line at which reading failed; 0 when unknown
@@ -44,9 +45,11 @@ type Record struct {
 	Stage           []byte
 	Cache           []byte // the gateway's cache verdict as logged: HIT, MISS …
 	UpstreamAddress []byte // the last upstream tried
+	Flags           []byte // gateway.flags: how the gateway says that the request ended, where it was not as usual: UF, sD--
 
 	Status         int32 // Absent for none; 0 is as logged (`000`)
 	UpstreamStatus int32 // the last upstream's
+	Tries          int32 // how often an upstream was asked: 1 and the retries; 0 where the gateway says that none was
 	ClientPort     int32
 
 	RequestBytes      int64 // with line and headers
@@ -70,13 +73,27 @@ const (
 
 // empty is a Record with nothing in it. It is never written.
 var empty = Record{
-	Status: Absent, UpstreamStatus: Absent, ClientPort: Absent,
+	Status: Absent, UpstreamStatus: Absent, Tries: Absent, ClientPort: Absent,
 	RequestBytes: Absent, RequestBodyBytes: Absent, ResponseBytes: Absent, ResponseBodyBytes: Absent,
 	DurationNanos: Absent, UpstreamNanos: Absent, GatewayNanos: Absent,
 }
 
 // Reset empties r.
 func (r *Record) Reset() { *r = empty }
+
+// Clear is Reset, but keeps the line and what is known of it besides its bytes, to read it in another way.
+func (r *Record) Clear() {
+	line, offset, part, arrival := r.Line, r.Offset, r.Part, r.ArrivalNanos
+	*r = empty
+	r.Line, r.Offset, r.Part, r.ArrivalNanos = line, offset, part, arrival
+}
+
+// TimeFromArrival makes the event time that of the line's arrival, and reports whether that is known. Parsers call it for a record
+// that has no time of its own.
+func (r *Record) TimeFromArrival() bool {
+	r.TimeNanos = r.ArrivalNanos
+	return r.ArrivalNanos != 0
+}
 
 // Fail marks r as malformed for reason at the 0-based byte i of its line.
 func (r *Record) Fail(reason Reason, i int) {

@@ -31,6 +31,7 @@ const mapping = `{
       "cache": {"type": "keyword", "ignore_above": 1024},
       "consumer": {"type": "keyword", "ignore_above": 1024},
       "duration": {"type": "long"},
+      "flags": {"type": "keyword", "ignore_above": 1024},
       "kind": {"type": "keyword", "ignore_above": 1024},
       "route": {"type": "keyword", "ignore_above": 1024},
       "shard": {"type": "keyword", "ignore_above": 1024},
@@ -38,7 +39,8 @@ const mapping = `{
       "upstream": {"properties": {
         "address": {"type": "keyword", "ignore_above": 1024},
         "duration": {"type": "long"},
-        "status_code": {"type": "long"}
+        "status_code": {"type": "long"},
+        "tries": {"type": "long"}
       }}
     }},
     "http": {"properties": {
