@@ -49,7 +49,7 @@ func (t *timed) Parse(recs []record.Record) {
 	for i := range recs {
 		t.Parser.Parse(recs[i : i+1])
 		r := &recs[i]
-		if r.Reason != record.None {
+		if r.Reason != record.None || r.TimeNanos == r.ArrivalNanos { // which is neither start nor end, and of no zone
 			continue
 		}
 		if format := t.Format(); format != t.format {

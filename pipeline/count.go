@@ -30,7 +30,11 @@ type window struct {
 // note makes a fact of r and finds its series.
 func (w *worker) note(t *task, r *record.Record) {
 	cfg := w.pipeline.windows
-	filtered, future := r.Drop&record.DropMetrics != 0, r.TimeNanos > t.now+cfg.maxFuture
+	now := t.now
+	if r.ArrivalNanos > 0 && t.batch.Received {
+		now = min(now, r.ArrivalNanos)
+	}
+	filtered, future := r.Drop&record.DropMetrics != 0, r.TimeNanos > now+cfg.maxFuture
 	switch {
 	case filtered:
 		w.counts.Reasons[record.Filtered]++

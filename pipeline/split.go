@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -29,7 +30,7 @@ func (w *worker) split(t *task) {
 			if i > 0 {
 				start = b.Ends[i-1]
 			}
-			w.line(t, b.Data[start:b.Ends[i]], b.First+i, 0)
+			w.line(t, b.Data[start:b.Ends[i]], b.First+i, 0, arrival(b, int(i)))
 		}
 		w.chunk(t)
 		return
@@ -41,7 +42,7 @@ func (w *worker) split(t *task) {
 		if n < 0 {
 			n, next = len(data), len(data)
 		}
-		w.line(t, data[:n:n], offset, 0)
+		w.line(t, data[:n:n], offset, 0, 0)
 		data, offset = data[next:], offset+int64(next)
 	}
 	w.chunk(t)
@@ -60,13 +61,21 @@ func (w *worker) messages(t *task) {
 		if i > 0 {
 			start = b.Ends[i-1]
 		}
-		w.line(t, b.Data[start:b.Ends[i]], b.Offsets[i], part)
+		w.line(t, b.Data[start:b.Ends[i]], b.Offsets[i], part, arrival(b, i))
 	}
 	w.chunk(t)
 }
 
+// arrival returns when line i of b arrived, 0 if that is not known.
+func arrival(b *batch.Batch, i int) int64 {
+	if b.Times == nil {
+		return 0
+	}
+	return b.Times[i]
+}
+
 // line takes one line, without its newline, into the chunk.
-func (w *worker) line(t *task, line []byte, offset int64, part int32) {
+func (w *worker) line(t *task, line []byte, offset int64, part int32, arrived int64) {
 	w.counts.Read++
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
@@ -84,7 +93,7 @@ func (w *worker) line(t *task, line []byte, offset int64, part int32) {
 	}
 	rec := &w.recs[w.n]
 	rec.Reset()
-	rec.Line, rec.Offset, rec.Part = line, offset, part
+	rec.Line, rec.Offset, rec.Part, rec.ArrivalNanos = line, offset, part, arrived
 	w.n++
 	if w.n == ChunkLines {
 		w.chunk(t)
@@ -116,8 +125,8 @@ func (w *worker) chunk(t *task) {
 			if w.pipeline.hidesLines {
 				r.Line, w.sample.line = nil, nil
 			}
-			r.TimeNanos = w.lastTime
-			if r.TimeNanos == 0 {
+			if r.TimeFromArrival() { // the same however often it is read
+			} else if r.TimeNanos = w.lastTime; r.TimeNanos == 0 {
 				r.TimeNanos = t.now
 			}
 		}
@@ -147,23 +156,16 @@ func (w *worker) parse(source int, recs []record.Record) {
 		if failure := recover(); failure != nil {
 			if len(recs) > 1 {
 				for i := range recs {
-					restore(&recs[i])
+					recs[i].Clear()
 					w.parse(source, recs[i:i+1])
 				}
 				return
 			}
-			restore(&recs[0])
+			recs[0].Clear()
 			recs[0].Fail(record.Unexpected, 0)
 			w.pipeline.set.Log.Error("BUG: a parser panicked", "source", w.pipeline.set.Sources[source].Name,
 				"offset", recs[0].Offset, "panic", fmt.Sprint(failure), "line", fmt.Sprintf("%.200q", recs[0].Line))
 		}
 	}()
 	w.parsers[source].Parse(recs)
-}
-
-// restore makes r what the parser was given.
-func restore(r *record.Record) {
-	line, offset, part := r.Line, r.Offset, r.Part
-	r.Reset()
-	r.Line, r.Offset, r.Part = line, offset, part
 }

@@ -126,6 +126,8 @@ func (p *Parser) Parse(recs []record.Record) {
 // read reads a line, behind the header that a logger has put before it.
 func (p *Parser) read(r *record.Record) {
 	p.format = ""
+	arrival := r.ArrivalNanos
+	r.ArrivalNanos = 0 // with it almost any format would do
 	line := r.Line
 	p.readShape(r, p.headed(r))
 	if n := len(line) - len(r.Line); n > 0 {
@@ -134,6 +136,7 @@ func (p *Parser) read(r *record.Record) {
 			r.Column += int32(n)
 		}
 	}
+	r.ArrivalNanos = arrival
 	p.tried = p.format
 	if r.Reason != record.None {
 		p.format = ""
@@ -167,11 +170,7 @@ var haproxyTag = []byte("haproxy[") // never written
 const maxHeaders = 2
 
 // reread empties r but for what the pipeline has set.
-func reread(r *record.Record) {
-	line, offset := r.Line, r.Offset
-	r.Reset()
-	r.Line, r.Offset = line, offset
-}
+func reread(r *record.Record) { r.Clear() }
 
 // text returns v with its escapes undone: nginx's, which are some of Apache's.
 func (p *Parser) text(v []byte) []byte {

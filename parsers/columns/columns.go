@@ -218,7 +218,7 @@ func (p *Parser) take(r *record.Record, l *Layout, n int) {
 			return
 		}
 	}
-	if r.TimeNanos == 0 {
+	if r.TimeNanos == 0 && !r.TimeFromArrival() {
 		r.Fail(record.NoTime, -1)
 		return
 	}

@@ -72,7 +72,7 @@ func (p *Parser) Read(r *record.Record) {
 	case p.badTime >= 0:
 		r.Fail(record.BadTime, p.badTime+before)
 		return
-	default:
+	case !r.TimeFromArrival():
 		r.Fail(record.NoTime, -1)
 		return
 	}

@@ -42,9 +42,7 @@ func (p *Parser) Read(r *record.Record) {
 	p.scan.Start(r.Line)
 	url, ok := p.quick(r)
 	if !ok {
-		line, offset := r.Line, r.Offset
-		r.Reset()
-		r.Line, r.Offset = line, offset
+		r.Clear()
 		if url, ok = p.thorough(r); !ok {
 			return
 		}
@@ -65,7 +63,7 @@ func (p *Parser) thorough(r *record.Record) (url []byte, ok bool) {
 
 // finish fills what follows from other fields.
 func (p *Parser) finish(r *record.Record, url []byte) {
-	if r.TimeNanos == 0 {
+	if r.TimeNanos == 0 && !r.TimeFromArrival() {
 		r.Fail(record.NoTime, -1)
 		return
 	}
@@ -159,7 +157,7 @@ func (p *Parser) object(r *record.Record) (url []byte) {
 	return url
 }
 
-var upstreamStatus = field.Op{Action: field.NumberLast, Field: record.UpstreamStatus} // never written
+var upstreamStatus = field.Op{Action: field.NumberLast, Field: record.UpstreamStatus, Tries: true} // never written
 
 func (p *Parser) startedAt(r *record.Record) {
 	at := p.scan.Pos()

@@ -107,7 +107,7 @@ func (p *Parser) Read(r *record.Record) {
 	case !p.chosen:
 		field.Pass(r)
 		return
-	case r.TimeNanos == 0:
+	case r.TimeNanos == 0 && !r.TimeFromArrival():
 		r.Fail(record.NoTime, -1)
 		return
 	case p.filled < m.Least:

@@ -154,7 +154,7 @@ func (p *Parser) Read(r *record.Record) {
 		r.Fail(record.Unexpected, at)
 		return
 	}
-	if r.TimeNanos == 0 {
+	if r.TimeNanos == 0 && !r.TimeFromArrival() {
 		r.Fail(record.NoTime, -1)
 		return
 	}

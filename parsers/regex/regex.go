@@ -129,7 +129,7 @@ func (p *Parser) Read(r *record.Record) {
 			return
 		}
 	}
-	if r.TimeNanos == 0 {
+	if r.TimeNanos == 0 && !r.TimeFromArrival() {
 		r.Fail(record.NoTime, -1)
 		return
 	}

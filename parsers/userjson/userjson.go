@@ -64,7 +64,7 @@ func (p *Parser) Read(r *record.Record) {
 	if !p.Overlay(r) {
 		return
 	}
-	if r.TimeNanos == 0 {
+	if r.TimeNanos == 0 && !r.TimeFromArrival() {
 		r.Fail(record.NoTime, -1)
 		return
 	}

@@ -129,7 +129,7 @@ func (s *Shape) request(r *record.Record, port int) {
 	method := port - 3
 	s.take(r, &opDay, 0)
 	s.take(r, &opClock, 1)
-	if r.TimeNanos == 0 && r.Reason == record.None {
+	if r.TimeNanos == 0 && r.Reason == record.None && !r.TimeFromArrival() {
 		r.Fail(record.NoTime, -1)
 	}
 	if method > 2 && bytes.HasPrefix(s.values[2], siteName) {

@@ -83,6 +83,14 @@ type Batch struct {
 	// offset are parts of one message. Offsets that no line has need not be read.
 	Offsets []int64
 
+	// Times, only with Ends: when line i arrived, Unix nanoseconds, 0 where that is not known. It is kept with the line, so that it
+	// is the same however often the log is read: records without a time of their own have it as theirs. nil: not known.
+	Times []int64
+
+	// Received says that Times are by the clock of whoever received the lines, not by a sender's. It is then that clock which a
+	// record must not be ahead of, so that this too is decided alike however late it is read again.
+	Received bool
+
 	First, Next int64 // offset of the first line; offset after the last
 
 	// Oversize is how many lines longer than max_line lie in [First, Next) and are not in Data. Data is empty then. With an

@@ -29,6 +29,7 @@ type written struct {
 	producer int64
 	count    int32          // 0: what it is
 	key      []byte         // of each message
+	late     int64          // milliseconds between the times of two messages
 	change   func(b []byte) // before the checksum is made
 }
 
@@ -43,7 +44,7 @@ func (w written) bytes() []byte {
 		}
 		last = max(last, delta)
 		r := []byte{0}
-		r = binary.AppendVarint(r, int64(i))
+		r = binary.AppendVarint(r, int64(i)*w.late)
 		r = binary.AppendVarint(r, delta)
 		if w.key == nil {
 			r = binary.AppendVarint(r, -1)
@@ -204,6 +205,41 @@ func TestFill(t *testing.T) {
 	)
 	f(0, answer{records: mixed, stable: 9, aborted: []aborted{{7, 0}, {9, 7}}}, nil,
 		"[0,9) 1:b 2:c 4:d .")
+}
+
+// TestTimes: each line has the time of its message, as the producer says or the broker.
+func TestTimes(t *testing.T) {
+	f := func(w written, want ...int64) {
+		t.Helper()
+		var got []int64
+		_, err := filled(t, func(f *filler) {
+			send := f.send
+			f.send = func(ctx context.Context, b *batch.Batch) error {
+				if len(b.Times) != len(b.Ends) || b.Received {
+					t.Errorf("%d times of %d lines, received %v", len(b.Times), len(b.Ends), b.Received)
+				}
+				for _, at := range b.Times {
+					got = append(got, at/1e6)
+				}
+				return send(ctx, b)
+			}
+		}, answer{records: join(w), stable: 9}, 0)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %d, %v, want %d", got, err, want)
+		}
+	}
+	lines := []string{"a", "b\nc", "d"}
+	const base = 1_700_000_000_000
+	from := func(at uint64) func([]byte) {
+		return func(b []byte) { binary.BigEndian.PutUint64(b[atBaseTime:], at) }
+	}
+	f(written{values: lines, late: 250}, base, base+250, base+250, base+500)
+	f(written{values: lines, late: 250, codec: compress.Zstd}, base, base+250, base+250, base+500)
+	f(written{values: lines, late: 250, bits: appendTime}, base+1, base+1, base+1, base+1)
+	f(written{values: lines, late: 250, change: from(math.MaxUint64)}, 0, 0, 0, 0) // -1: nobody says
+	f(written{values: lines, late: 250, change: from(math.MaxInt64)}, 0, 0, 0, 0)
+	f(written{values: lines, late: math.MaxInt64 / 2, change: from(100)}, 100, 0, 0, 0)
+	f(written{values: lines, late: -99, change: from(100)}, 100, 1, 1, 0)
 }
 
 func TestCorrupt(t *testing.T) {

@@ -191,6 +191,7 @@ func (f *filler) add(ctx context.Context, m *message) error {
 	}
 	for _, end := range f.ends {
 		b.Ends = append(b.Ends, int32(len(b.Data)+end))
+		b.Times = append(b.Times, m.nanos)
 		if b.Offsets != nil {
 			b.Offsets = append(b.Offsets, m.offset)
 		}
@@ -209,7 +210,8 @@ func (f *filler) begin(ctx context.Context) error {
 		}
 	}
 	b.Partition, b.First = f.partition, f.next
-	b.Ends = make([]int32, 0, max(16, f.lines+f.lines/8, len(f.ends)))
+	lines := max(16, f.lines+f.lines/8, len(f.ends))
+	b.Ends, b.Times = make([]int32, 0, lines), make([]int64, 0, lines)
 	f.batch = b
 	return nil
 }

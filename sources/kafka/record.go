@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/segmentio/kafka-go/compress"
 )
@@ -21,6 +22,8 @@ const (
 // recordReader reads the messages of one batch after the other. It is used by one goroutine.
 type recordReader struct {
 	base   int64
+	from   int64  // Unix milliseconds, what messages' times are counted from
+	fixed  bool   // all have that one
 	left   int32  // messages not read yet
 	window []byte // what is read next
 	source io.ReadCloser
@@ -33,6 +36,7 @@ type recordReader struct {
 // maxRecord, and is nil with large set when it is.
 type message struct {
 	offset int64
+	nanos  int64 // when it was written, as the producer or the broker says, Unix nanoseconds; 0: nobody says
 	key    []byte
 	value  []byte
 	large  bool
@@ -42,6 +46,10 @@ type message struct {
 func (r *recordReader) open(b *recordBatch) error {
 	r.close()
 	r.base, r.left, r.window, r.taken = b.base, b.count, b.records, 0
+	r.from, r.fixed = b.baseTime, b.attributes&appendTime != 0
+	if r.fixed {
+		r.from = b.maxTime
+	}
 	codec := compress.Compression(b.attributes & compressionBits)
 	if codec == compress.None {
 		return nil
@@ -93,15 +101,27 @@ func (r *recordReader) next() (message, error) {
 	body := r.window[:size:size]
 	r.window = r.window[size:]
 	var m message
-	_, i = varint(body, 1) // after the attributes: its time
+	late, i := varint(body, 1) // after the attributes
 	delta, i := varint(body, i)
-	m.offset = r.base + delta
+	m.offset, m.nanos = r.base+delta, r.time(late)
 	m.key, i = varbytes(body, i)
 	m.value, i = varbytes(body, i)
 	if i < 0 || delta < 0 {
 		return message{}, r.corrupt(io.ErrUnexpectedEOF)
 	}
 	return m, nil
+}
+
+// time returns the time of a message, of which late is the distance from the batch's, Unix nanoseconds; 0 for none.
+func (r *recordReader) time(late int64) int64 {
+	const most = int64(math.MaxInt64 / 1_000_000)
+	if r.fixed {
+		late = 0
+	}
+	if r.from <= 0 || r.from > most || late > most-r.from || late <= -r.from {
+		return 0
+	}
+	return (r.from + late) * 1_000_000
 }
 
 // pass passes over a message too large to be looked at.

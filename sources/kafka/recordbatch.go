@@ -24,12 +24,14 @@ const (
 	atCRC        = 17
 	atAttributes = 21 // from here on the CRC counts
 	atLastDelta  = 23
+	atBaseTime   = 27
 	atMaxTime    = 35
 	atProducer   = 43
 	atCount      = 57
 	headerBytes  = 61
 
 	compressionBits = 7
+	appendTime      = 1 << 3 // all messages have the broker's time, maxTime
 	transactional   = 1 << 4
 	control         = 1 << 5
 )
@@ -38,7 +40,8 @@ const (
 type recordBatch struct {
 	base, last int64 // offsets
 	attributes int16
-	maxTime    int64 // Unix milliseconds
+	baseTime   int64 // Unix milliseconds
+	maxTime    int64
 	producer   int64
 	count      int32
 	records    []byte // as they are, compressed or not
@@ -71,6 +74,7 @@ func nextBatch(p []byte) (b recordBatch, rest []byte, ok bool, err error) {
 		return b, p[size:], true, fmt.Errorf("%w at offset %d: its checksum is %08x, not %08x", errCorrupt, b.base, sum, want)
 	}
 	b.attributes = int16(be.Uint16(p[atAttributes:]))
+	b.baseTime = int64(be.Uint64(p[atBaseTime:]))
 	b.maxTime = int64(be.Uint64(p[atMaxTime:]))
 	b.producer = int64(be.Uint64(p[atProducer:]))
 	b.count = int32(be.Uint32(p[atCount:]))

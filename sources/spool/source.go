@@ -124,8 +124,9 @@ func (s *Source) Run(ctx context.Context, out chan<- *batch.Batch) error {
 
 // fill makes b the records that come next.
 func (s *Source) fill(b *batch.Batch) error {
-	run := Run{Data: b.Data, Ends: make([]int32, 0, s.ends+s.ends/4)}
+	run := Run{Data: b.Data, Ends: make([]int32, 0, s.ends+s.ends/4), Times: make([]int64, 0, s.ends+s.ends/4)}
 	err := s.reader.Read(&run)
+	b.Times, b.Received = run.Times, true
 	b.Data, b.Ends, b.First, b.Next, b.CaughtUp = run.Data, run.Ends, run.First, run.Next, run.CaughtUp
 	s.ends = len(run.Ends)
 	if errors.Is(err, io.ErrShortBuffer) {
@@ -133,7 +134,7 @@ func (s *Source) fill(b *batch.Batch) error {
 		b.Oversize, b.Next, err = 1, b.First+1, nil
 	}
 	if len(b.Ends) == 0 {
-		b.Ends = nil
+		b.Ends, b.Times = nil, nil
 	}
 	s.read.Store(b.Next)
 	if s.set.Indexed == nil && !s.set.Follow {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ type reading struct {
 	cancel context.CancelFunc
 	next   int64
 	lines  []string
+	times  []int64
 	last   *batch.Batch
 }
 
@@ -83,6 +85,10 @@ func (r *reading) take() *batch.Batch {
 	if len(b.Ends) > 0 && int64(len(b.Ends)) != b.Next-b.First {
 		r.t.Fatalf("%d lines from %d to %d", len(b.Ends), b.First, b.Next)
 	}
+	if len(b.Times) != len(b.Ends) || len(b.Ends) > 0 && !b.Received {
+		r.t.Fatalf("%d times of %d lines, received %v", len(b.Times), len(b.Ends), b.Received)
+	}
+	r.times = append(r.times, b.Times...)
 	start := int32(0)
 	for _, end := range b.Ends {
 		r.lines = append(r.lines, string(b.Data[start:end]))
@@ -161,6 +167,27 @@ func TestSource(t *testing.T) {
 	}
 	r.until(21)
 	r.want("new")
+}
+
+// TestArrival: each line has the time at which its group arrived, however often it is read.
+func TestArrival(t *testing.T) {
+	set := settings(t.TempDir())
+	for range 2 {
+		s := mustOpen(t, set)
+		for at, g := range []*Group{group("", "a", "b"), group("", "c")} {
+			if s.Durable() < 3 {
+				g.Time = int64(at + 7)
+				mustAppend(t, s, g)
+			}
+		}
+		r := read(t, sourceSettings(s))
+		r.until(3)
+		if want := []int64{7, 7, 8}; !slices.Equal(r.times, want) {
+			t.Errorf("times %d, want %d", r.times, want)
+		}
+		r.stop()
+		s.Close()
+	}
 }
 
 // TestSourceTrims: what the pipeline does not need any more is removed.

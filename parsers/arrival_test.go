@@ -1,0 +1,32 @@
+package parsers
+
+import (
+	"testing"
+
+	"github.com/gatemeter/gatemeter/pipeline/record"
+)
+
+// TestArrival: of a line without a time the formats take that of its arrival, if it is known, and never in place of its own.
+func TestArrival(t *testing.T) {
+	const arrival = 1_795_262_400_000_000_000
+	f := func(format, line string, reason record.Reason, want int64) {
+		t.Helper()
+		newParser, err := New(format, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		recs := make([]record.Record, 1)
+		recs[0].Reset()
+		recs[0].Line, recs[0].ArrivalNanos = []byte(line), arrival
+		newParser().Parse(recs)
+		if recs[0].Reason != reason || reason == record.None && recs[0].TimeNanos != want {
+			t.Errorf("%s %q: %v at %d, want %v at %d", format, line, recs[0].Reason, recs[0].TimeNanos, reason, want)
+		}
+	}
+	f("json", `{"status":200,"remote_addr":"203.0.113.7","request":"GET / HTTP/1.1"}`, record.None, arrival)
+	f("json", `{"status":200,"time_iso8601":"2025-10-10T13:55:36+02:00"}`, record.None, 1_760_097_336_000_000_000)
+	f("kong", `{"request":{"method":"GET","uri":"/"},"response":{"status":200}}`, record.None, arrival)
+	f("kong", `{"started_at":1760097336043,"request":{"method":"GET","uri":"/"}}`, record.None, 1_760_097_336_043_000_000)
+	f("logfmt", `level=info method=GET path=/a status=200 duration=1ms`, record.None, arrival)
+	f("auto", `{"status":200,"remote_addr":"203.0.113.7"}`, record.UnknownFormat, 0)
+}

@@ -1,0 +1,75 @@
+package pipeline
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/record"
+)
+
+// TestArrival: a record that has no time has the one of its arrival.
+func TestArrival(t *testing.T) {
+	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC).UnixNano()
+	r := record.Record{}
+	r.Reset()
+	if r.TimeFromArrival() || r.TimeNanos != 0 {
+		t.Error("a time from nowhere")
+	}
+	r.Line, r.Offset, r.Part, r.ArrivalNanos, r.Status = []byte("x"), 7, 3, at, 200
+	r.Clear()
+	if r.Status != record.Absent || string(r.Line) != "x" || r.Offset != 7 || r.Part != 3 || !r.TimeFromArrival() || r.TimeNanos != at {
+		t.Errorf("%+v", r)
+	}
+}
+
+// timelessParser is testParser for lines that begin with - instead of a time.
+type timelessParser struct{ testParser }
+
+func (p timelessParser) Parse(recs []record.Record) {
+	p.testParser.Parse(recs)
+	for i := range recs {
+		if recs[i].Line[0] == '-' && !recs[i].TimeFromArrival() {
+			recs[i].Fail(record.NoTime, -1)
+		}
+	}
+}
+
+// TestArrivalCounts: a line without a time is counted when it arrived; what is ahead is decided by the receiver's clock, if there is
+// one, and never by one that is ahead itself.
+func TestArrivalCounts(t *testing.T) {
+	script := newScript("spool")
+	live(t, script, func(s *Settings) {
+		s.Sources[0].NewParser = func() Parser { return timelessParser{} }
+		s.Metrics.MaxFuture = time.Minute
+	}, func(w *world, p *Pipeline) {
+		offset := int64(0)
+		now := time.Now()
+		send := func(received, offsets bool, arrived time.Time, time string) {
+			line := time + " s r 200 1000 10 c"
+			b := &batch.Batch{
+				Partition: script.partitions["spool"], Data: []byte(line), Ends: []int32{int32(len(line))}, First: offset, Next: offset + 1,
+				Times: []int64{arrived.UnixNano()}, Received: received, CaughtUp: true,
+			}
+			if offsets {
+				b.Offsets = []int64{offset}
+			}
+			offset++
+			script.steps <- b
+			synctest.Wait()
+		}
+		at := func(d time.Duration) string { return fmt.Sprint(now.Add(d).UnixMilli()) }
+		minute := now.Truncate(time.Minute).Add(-10 * time.Minute)
+		send(true, false, minute, "-")
+		send(true, true, minute, "-")
+		send(false, true, minute, "-")
+		send(true, false, now.Add(-2*time.Minute), at(-time.Second)) // two minutes ahead of its arrival
+		send(false, false, now.Add(-2*time.Minute), at(-time.Second))
+		send(true, false, now.Add(time.Hour), at(time.Hour-time.Second)) // the clock was wrong
+		if st := p.Stats().Partitions[0]; st.Read != 6 || st.Counted != 4 || st.Reasons[record.Future] != 2 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
