@@ -14,10 +14,10 @@ var (
 	opBodyBytes  = field.Op{Action: field.Octets, Field: record.ResponseBodyBytes}
 	opVHost      = field.Op{Action: field.VHost}
 	opDuration   = field.Op{Action: field.Span, Field: record.Duration, Unit: field.Seconds}
-	opUpstream   = field.Op{Action: field.SpanSum, Field: record.UpstreamDuration, Unit: field.Seconds}
+	opUpstream   = field.Op{Action: field.SpanSum, Field: record.UpstreamDuration, Unit: field.Seconds, Tries: true}
 	opRequestLen = field.Op{Action: field.Number, Field: record.RequestBytes}
-	opAddress    = field.Op{Action: field.TextLast, Field: record.UpstreamAddress}
-	opUpStatus   = field.Op{Action: field.NumberLast, Field: record.UpstreamStatus}
+	opAddress    = field.Op{Action: field.TextLast, Field: record.UpstreamAddress, Tries: true}
+	opUpStatus   = field.Op{Action: field.NumberLast, Field: record.UpstreamStatus, Tries: true}
 	opService    = field.Op{Action: field.Text, Field: record.Service}
 	opRequestID  = field.Op{Action: field.Text, Field: record.RequestID}
 	opCache      = field.Op{Action: field.Text, Field: record.Cache}

@@ -72,6 +72,10 @@ func (o *operator) op() (program.Op, error) {
 		return of(field.Protocol, record.HTTPVersion)
 	case "RESPONSE_CODE":
 		return of(field.Number, record.Status)
+	case "RESPONSE_FLAGS", "RESPONSE_FLAGS_LONG":
+		return of(field.Text, record.Flags)
+	case "UPSTREAM_REQUEST_ATTEMPT_COUNT":
+		return of(field.Number, record.Tries)
 	case "BYTES_RECEIVED":
 		return of(field.Number, record.RequestBodyBytes)
 	case "BYTES_SENT":
@@ -122,6 +126,9 @@ func (o *operator) header() (program.Op, error) {
 	if o.name == "RESP" {
 		if name == "x-envoy-upstream-service-time" {
 			return of(field.Span, record.UpstreamDuration)
+		}
+		if name == "x-envoy-attempt-count" { // of the answer: that of the request a client may have written
+			return of(field.Number, record.Tries)
 		}
 		return program.Op{}, nil
 	}

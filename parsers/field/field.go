@@ -67,6 +67,7 @@ type Op struct {
 	Field  record.Field
 	Unit   Unit
 	Layout *stamp.Layout
+	Tries  bool // the value has an entry for each upstream that was asked
 }
 
 // Unit is what a length of time is counted in.
@@ -157,10 +158,16 @@ func (rd *Reader) Take(r *record.Record, op *Op, v []byte) record.Reason {
 	case SpanSum:
 		return spanSum(r, op, v)
 	case NumberLast:
+		if op.Tries {
+			CountTries(r, v)
+		}
 		if v = Last(v); !Absent(v) {
 			return number(r, op.Field, v)
 		}
 	case TextLast:
+		if op.Tries {
+			CountTries(r, v)
+		}
 		if v = Last(v); !Absent(v) {
 			*r.Text(op.Field) = v
 		}
@@ -222,6 +229,8 @@ func largest(f record.Field) int64 {
 		return 999
 	case record.ClientPort:
 		return 65535
+	case record.Tries:
+		return 1 << 20
 	}
 	return 1 << 50
 }

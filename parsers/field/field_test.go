@@ -103,6 +103,40 @@ func TestTake(t *testing.T) {
 	f(at, "now", record.Time, 0, record.BadTime)
 }
 
+func TestCountTries(t *testing.T) {
+	f := func(list string, want int32) {
+		t.Helper()
+		var r record.Record
+		r.Reset()
+		CountTries(&r, []byte(list))
+		if r.Tries != want {
+			t.Errorf("%q: %d tries, want %d", list, r.Tries, want)
+		}
+	}
+	f("0.041", 1)
+	f("0.100, 0.041", 2)
+	f("0.100,0.041", 2)
+	f("0.100, - : 0.910", 3)
+	f("10.0.0.1:80, [2001:db8::1]:80 : 10.0.1.1:80", 3)
+	f("unix:/run/a.sock", 1)
+	f("- : -", 2)
+
+	var rd Reader
+	var r record.Record
+	r.Reset()
+	for _, v := range []string{"10.0.0.1:80, 10.0.0.2:80", "-", "0.2"} { // of several lists the longest
+		rd.Take(&r, &Op{Action: TextLast, Field: record.UpstreamAddress, Tries: true}, []byte(v))
+	}
+	if r.Tries != 2 {
+		t.Errorf("%d tries, want 2", r.Tries)
+	}
+	r.Reset()
+	rd.Take(&r, &Op{Action: NumberLast, Field: record.UpstreamStatus}, []byte("502, 200"))
+	if r.Tries != record.Absent {
+		t.Errorf("%d tries of a list that has none", r.Tries)
+	}
+}
+
 func TestParsePlace_Success(t *testing.T) {
 	for _, name := range record.Names() {
 		op, err := ParsePlace(name)

@@ -11,6 +11,9 @@ import (
 
 // spanSum adds up a list of times: `0.100, - : 0.910` is a try of 100 ms, one that got no answer, and one of 910 ms.
 func spanSum(r *record.Record, op *Op, v []byte) record.Reason {
+	if op.Tries {
+		CountTries(r, v)
+	}
 	sum, some := int64(0), false
 	for len(v) > 0 {
 		i := 0
@@ -30,6 +33,18 @@ func spanSum(r *record.Record, op *Op, v []byte) record.Reason {
 		r.SetNumber(op.Field, sum)
 	}
 	return record.None
+}
+
+// CountTries counts the entries of a list, which may be one value, unless another list has had more of them. A request that went to no
+// upstream has no list.
+func CountTries(r *record.Record, v []byte) {
+	n := int32(1)
+	for i, c := range v {
+		if c == ',' || c == ':' && i > 0 && v[i-1] == ' ' { // that of an address has no space before it
+			n++
+		}
+	}
+	r.Tries = max(r.Tries, n)
 }
 
 // Last returns a list's last entry. When the last try has no value it is `-`.

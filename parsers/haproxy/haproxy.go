@@ -257,9 +257,28 @@ func (p *Parser) number(r *record.Record, c *cursor, op *field.Op) record.Reason
 	return reason
 }
 
-// tcp reads behind the timers: bytes, state, connections, queues.
+// tcp reads behind the timers: bytes, state, connections, queues. Where nothing follows the bytes, the rest was cut off.
 func (p *Parser) tcp(r *record.Record, c *cursor) record.Reason {
-	return p.number(r, c, &opBytes)
+	reason := p.number(r, c, &opBytes)
+	if reason == record.None {
+		end(r, c.word(), c.word())
+	}
+	return reason
+}
+
+// end reads how a session ended, `sD` or `SC--`, all dashes when as it should, and the counts of connections, `1/1/1/1/0`, of which the
+// last is that of retries; a plus before it says that another server was tried then.
+func end(r *record.Record, state, connections []byte) {
+	if len(bytes.Trim(state, "-")) > 0 {
+		r.Flags = state
+	}
+	if bytes.Count(connections, []byte{'/'}) != 4 || len(r.UpstreamAddress) == 0 {
+		return
+	}
+	retries := bytes.TrimPrefix(connections[bytes.LastIndexByte(connections, '/')+1:], []byte{'+'})
+	if n, ok := stamp.Int(retries); ok && n >= 0 {
+		field.SetNumber(r, record.Tries, n+1)
+	}
 }
 
 // http reads behind the timers: status, bytes, two cookies, state, connections, queues, captured headers, the request, and what
@@ -271,11 +290,13 @@ func (p *Parser) http(r *record.Record, c *cursor) record.Reason {
 	if reason := p.number(r, c, &opBytes); reason != record.None {
 		return reason
 	}
-	for range 5 {
-		if len(c.word()) == 0 {
+	var words [5][]byte // cookies of request and response, state, connections, queues
+	for i := range words {
+		if words[i] = c.word(); len(words[i]) == 0 {
 			return record.Truncated
 		}
 	}
+	end(r, words[2], words[3])
 	for group := 0; !c.ends() && c.line[c.at] == '{'; group++ {
 		end := bytes.IndexByte(c.line[c.at:], '}')
 		if end < 0 {

@@ -212,6 +212,7 @@ var tykAccess = &schema{
 		{"upstream_addr", record.UpstreamAddress, authority},
 		{"upstream_address", record.UpstreamAddress, authority}, // 5.8
 		{"upstream_status", record.UpstreamStatus, plain},
+		{"response_flag", record.Flags, plain},
 		{"api_name", record.Service, plain},
 		{"api_id", record.Service, plain},
 		{"api_key", record.Consumer, plain},

@@ -190,6 +190,27 @@ func TestValues(t *testing.T) {
 	f("nginx_json", `{"ts":1700000000,"upstream_status":"502, 200"}`, "gateway.upstream.status_code", "200")
 	none("nginx_json", `{"ts":1700000000,"upstream_status":"502, -"}`, "gateway.upstream.status_code")
 
+	// How often an upstream was asked.
+	const tries = "gateway.upstream.tries"
+	f("nginx_json", `{"ts":1700000000,"upstream_response_time":"0.100, - : 0.910"}`, tries, "3")
+	f("nginx_json", `{"ts":1700000000,"upstream_response_time":0.100}`, tries, "1")
+	f("nginx_json", `{"ts":1700000000,"upstream_status":"502, 200","upstream_addr":"10.0.0.1:80"}`, tries, "2")
+	f("nginx_json", `{"ts":1700000000,"upstream_addr":"[2001:db8::1]:80"}`, tries, "1")
+	none("nginx_json", `{"ts":1700000000,"upstream_addr":"-","upstream_status":""}`, tries)
+	f("envoy_json", `{"ts":1700000000,"upstream_request_attempt_count":"3"}`, tries, "3")
+	f("envoy_json", `{"ts":1700000000,"upstream_request_attempt_count":0}`, tries, "0")
+	none("envoy_json", `{"ts":1700000000,"upstream_request_attempt_count":"-"}`, tries)
+	none("envoy_json", `{"ts":1700000000,"upstream_request_attempt_count":"4000000000"}`, tries)
+	f("traefik_json", `{"StartUTC":1700000000,"DownstreamStatus":200,"OriginStatus":200,"RetryAttempts":2}`, tries, "3")
+	none("traefik_json", `{"StartUTC":1700000000,"DownstreamStatus":404,"OriginStatus":0,"OriginDuration":0,"RetryAttempts":0}`, tries)
+	f("ecs", `{"@timestamp":1700000000,"http":{"request":{"method":"GET"}},"gateway":{"upstream":{"tries":2}}}`, tries, "2")
+
+	// How it ended.
+	const flags = "gateway.flags"
+	f("envoy_json", `{"ts":1700000000,"response_flags":"UF,URX"}`, flags, `"UF,URX"`)
+	none("envoy_json", `{"ts":1700000000,"response_flags":"-"}`, flags)
+	f("tyk_access_json", `{"time":1700000000,"prefix":"access-log","response_flag":"UCF"}`, flags, `"UCF"`)
+
 	// A route's key has the method where nothing else has.
 	f("aws_apigw_json", `{"requestTimeEpoch":1700000000000,"routeKey":"POST /a/{id}"}`, "http.request.method", `"POST"`)
 	f("aws_apigw_json", `{"requestTimeEpoch":1700000000000,"routeKey":"POST /a/{id}"}`, "gateway.route", `"/a/{id}"`)

@@ -30,6 +30,7 @@ var traefik = &schema{
 		{"DownstreamContentSize", record.ResponseBodyBytes, plain},
 		{"DownstreamStatus", record.Status, plain},
 		{"OriginStatus", record.UpstreamStatus, plain},
+		{"RetryAttempts", record.Tries, plain},
 		{"Duration", record.Duration, inNanos},
 		{"OriginDuration", record.UpstreamDuration, inNanos},
 		{"Overhead", record.GatewayDuration, inNanos},
@@ -59,7 +60,10 @@ var traefik = &schema{
 			field.Pass(r) // Traefik's log of itself
 		}
 		if r.UpstreamStatus < 0 && r.UpstreamNanos == 0 { // answered by Traefik itself
-			r.UpstreamNanos = record.Absent
+			r.UpstreamNanos, r.Tries = record.Absent, record.Absent
+		}
+		if r.Tries >= 0 {
+			r.Tries++ // the first is no retry
 		}
 		return record.None
 	},
@@ -97,6 +101,10 @@ var envoyRows = []row{
 	{"response_code", record.Status, plain},
 	{"status", record.Status, plain},
 	{"status_code", record.Status, plain},
+	{"response_flags", record.Flags, plain},
+	{"response_flags_long", record.Flags, plain},
+	{"upstream_request_attempt_count", record.Tries, plain},
+	{"attempt_count", record.Tries, plain},
 	{"bytes_received", record.RequestBodyBytes, plain},
 	{"bytes_sent", record.ResponseBodyBytes, plain},
 	{"bytes_in", record.RequestBodyBytes, plain},

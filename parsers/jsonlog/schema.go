@@ -52,7 +52,7 @@ const (
 	inSeconds
 	secondsList // the sum of a list as nginx writes it, one entry for each upstream tried
 
-	last       // of a list
+	last       // of such a list
 	forwarded  // X-Forwarded-For: its client
 	address    // `10.0.0.1:443`, `[::1]:443`: fills the client's port too
 	authority  // of a URL: `10.0.0.1:80` of `http://10.0.0.1:80/x`

@@ -46,6 +46,8 @@ var ecsDocument = &schema{
 		{"gateway.upstream.duration", record.UpstreamDuration, inNanos},
 		{"gateway.upstream.address", record.UpstreamAddress, plain},
 		{"gateway.upstream.status_code", record.UpstreamStatus, plain},
+		{"gateway.upstream.tries", record.Tries, plain},
+		{"gateway.flags", record.Flags, plain},
 		{"destination.address", record.UpstreamAddress, plain},
 		{"destination.ip", record.UpstreamAddress, plain},
 	},

@@ -28,6 +28,9 @@ func (p *Parser) take(r *record.Record, n *node, v []byte, kind jsonscan.Kind, w
 		switch reason := p.fill(r, t, v, kind); reason {
 		case record.None:
 			p.ranks[t.to] = t.rank
+			if t.as == secondsList || t.as == last {
+				field.CountTries(r, v)
+			}
 			if t.to == record.ClientAddress && p.ranks[record.ClientPort] == absentRank {
 				r.ClientPort = portOf(t, v)
 			}

@@ -11,7 +11,7 @@ import (
 type Value struct {
 	Kind  Kind
 	Start int32 // in the line; a string's is behind its first quote
-	End   int32 // of a string, number or boolean; a string's is before its last quote
+	End   int32 // of a string, number or boolean; a string's is before its last quote. Of an array with Key.Last: how many objects are in it
 }
 
 // Extract finds the values of t's keys in the line that Start has just begun with, in one loop that holds all it knows in
@@ -77,6 +77,7 @@ func (s *Scanner) Extract(t *Tree, values []Value) bool {
 				values[wanted.id] = v
 			}
 			if objects&1 == 0 && in != nil && c == '{' { // in is of the objects of the array around: those before do not count
+				values[in.array].End++
 				taken &^= in.ids
 				for ids := in.ids; ids != 0; ids &= ids - 1 {
 					values[bits.TrailingZeros64(ids)] = Value{}

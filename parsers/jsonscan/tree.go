@@ -31,6 +31,7 @@ type branch struct {
 	mask        uint
 	leaves      []leaf
 	ids         uint64 // a bit for each
+	array       int    // ID of the array whose last object this is of
 }
 
 type leaf struct {
@@ -53,6 +54,7 @@ func (b *branch) fill(keys []Key, n *int) {
 					if k.Keys != nil {
 						in := &branch{}
 						in.fill(k.Keys, n)
+					in.array = k.ID
 						l := &b.leaves[b.hash(k.Name)]
 						l.in, l.last = in, k.Last
 					}

@@ -137,13 +137,15 @@ func (p *Parser) session(r *record.Record) {
 	}
 }
 
-// tries reads the array at hand: the address is that of the last one.
+// tries reads the array at hand, an object for each: the address is that of the last one.
 func (p *Parser) tries(r *record.Record) {
 	var ip, port []byte
+	n := int32(0)
 	for p.scan.Element() {
 		if !p.scan.Enter() {
 			continue
 		}
+		n++
 		ip, port = nil, nil
 		var had seen
 		for p.scan.Next() {
@@ -160,6 +162,14 @@ func (p *Parser) tries(r *record.Record) {
 		}
 	}
 	p.upstream(r, ip, port)
+	tried(r, n)
+}
+
+// tried notes that n upstreams were asked, unless upstream_status has had more.
+func tried(r *record.Record, n int32) {
+	if n > 0 {
+		r.Tries = max(r.Tries, n)
+	}
 }
 
 // upstream stores the address of an upstream.

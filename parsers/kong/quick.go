@@ -129,6 +129,9 @@ func (p *Parser) quick(r *record.Record) (url []byte, ok bool) {
 	r.User, r.Consumer = either(name, custom, nil), either(name, custom, p.textOf(vConsumerID))
 	if port := &v[vTryPort]; port.Kind <= jsonscan.Number {
 		p.upstream(r, p.textOf(vTryIP), p.scan.TextOf(port))
+		if tries := &v[vTries]; tries.Kind == jsonscan.Array {
+			tried(r, tries.End)
+		}
 	} else {
 		p.scan.Visit(&v[vTries])
 		p.scan.EnterArray()

@@ -94,11 +94,11 @@ func meaning(name string) field.Op {
 		return text(record.TLSCipher)
 
 	case "upstream_response_time":
-		return field.Op{Action: field.SpanSum, Field: record.UpstreamDuration, Unit: field.Seconds}
+		return field.Op{Action: field.SpanSum, Field: record.UpstreamDuration, Unit: field.Seconds, Tries: true}
 	case "upstream_status":
-		return field.Op{Action: field.NumberLast, Field: record.UpstreamStatus}
+		return field.Op{Action: field.NumberLast, Field: record.UpstreamStatus, Tries: true}
 	case "upstream_addr":
-		return field.Op{Action: field.TextLast, Field: record.UpstreamAddress}
+		return field.Op{Action: field.TextLast, Field: record.UpstreamAddress, Tries: true}
 	case "upstream_cache_status":
 		return text(record.Cache)
 	case "proxy_upstream_name": // ingress-nginx: namespace-service-port

@@ -46,7 +46,7 @@ func TykAccess() *Mapping {
 			"api_name": to(field.Text, record.Service), "api_id": second(to(field.Text, record.Service)),
 			"latency_total": millis(record.Duration), "upstream_latency": millis(record.UpstreamDuration),
 			"latency_gateway": millis(record.GatewayDuration), "upstream_addr": to(field.Upstream, record.UpstreamAddress),
-			"upstream_status": to(field.Number, record.UpstreamStatus),
+			"upstream_status": to(field.Number, record.UpstreamStatus), "response_flag": to(field.Text, record.Flags),
 		},
 		Finish: noKey,
 	}
