@@ -54,7 +54,7 @@ func (b *branch) fill(keys []Key, n *int) {
 					if k.Keys != nil {
 						in := &branch{}
 						in.fill(k.Keys, n)
-					in.array = k.ID
+						in.array = k.ID
 						l := &b.leaves[b.hash(k.Name)]
 						l.in, l.last = in, k.Last
 					}
