@@ -142,6 +142,16 @@ func (t *Templater) Append(dst, path []byte) []byte {
 			return append(dst, p...)
 		}
 	}
+	if len(path) >= minShort && len(path) <= maxShort {
+		if route, ok := appendShort(dst, path); ok {
+			return route
+		}
+	}
+	return appendLong(dst, path)
+}
+
+// appendLong is Append for any path that begins with a slash, without patterns.
+func appendLong(dst, path []byte) []byte {
 	start := len(dst)
 	copied := 0                             // so much of path is in dst, as it is or as {id}
 	for i, segments := 0, 0; ; segments++ { // path[i] is a segment's slash
@@ -158,7 +168,7 @@ func (t *Templater) Append(dst, path []byte) []byte {
 		begin := i
 		for run := 0; i < len(path); i++ {
 			class := classes[path[i]]
-			if class == end {
+			if class == classEnd {
 				break
 			}
 			s.all |= class
@@ -205,7 +215,7 @@ const (
 	letter // other than hexLetter
 	mark   // _ -
 	other
-	end // / ? #: the segment's end
+	classEnd // / ? #: the segment's end
 )
 
 var classes = makeClasses()
@@ -223,7 +233,7 @@ func makeClasses() (t [256]uint8) {
 		case c == '_' || c == '-':
 			t[i] = mark
 		case c == '/' || c == '?' || c == '#':
-			t[i] = end
+			t[i] = classEnd
 		default:
 			t[i] = other
 		}

@@ -2,6 +2,7 @@ package route
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -133,13 +134,23 @@ func slow(path string) string {
 }
 
 func FuzzAppend(f *testing.F) {
-	for _, s := range []string{"/", "/a/1", "/x?y", "/9f86d081/@/01ARZ3NDEKTSV4RRFFQ69G5FAV", "http://h/1", "*", "/2026-11-21/\xff\n.;|"} {
+	for _, s := range []string{
+		"/", "/a/1", "/x?y", "/9f86d081/@/01ARZ3NDEKTSV4RRFFQ69G5FAV", "http://h/1", "*", "/2026-11-21/\xff\n.;|",
+		"/api/v1/orders/7193230/label", "/a_b-c/deadbeef/x?1/2", "/1/2/3/4/5/6/7/8/9/0/1/2/3", "/0123456789abcdef0123/\x7f1.\xad2/z.jpg",
+	} {
 		f.Add(s)
 	}
 	none := &Templater{}
 	f.Fuzz(func(t *testing.T, path string) {
-		if got, want := string(none.Append(nil, []byte(path))), slow(path); got != want {
+		want := slow(path)
+		if got := string(none.Append(nil, []byte(path))); got != want {
 			t.Errorf("route of %q is %q, by the reference %q", path, got, want)
+		}
+		if path == "" || path[0] != '/' {
+			return
+		}
+		if got := string(appendLong(nil, []byte(path))); got != want {
+			t.Errorf("route of %q is %q byte by byte, by the reference %q", path, got, want)
 		}
 	})
 }
@@ -159,4 +170,26 @@ func BenchmarkAppend(b *testing.B) {
 	for b.Loop() {
 		dst = r.Append(dst[:0], path)
 	}
+}
+
+// BenchmarkShort is paths as most logs have them, and the loop over bytes that longer paths take.
+func BenchmarkShort(b *testing.B) {
+	var paths [][]byte
+	for i := range 4000 {
+		n := i * 7919 % 9000011
+		for _, format := range []string{"/api/v1/orders/%d/label", "/api/v1/products/%d", "/api/v2/carts/d345313d-e3b1-4675-%04x", "/media/images/%016x.jpg"} {
+			paths = append(paths, fmt.Appendf(nil, format, n))
+		}
+		paths = append(paths, []byte("/oauth/token"), []byte("/api/v1/payments"))
+	}
+	dst := make([]byte, 0, 300)
+	f := func(name string, of func(dst, path []byte) []byte) {
+		b.Run(name, func(b *testing.B) {
+			for n := 0; b.Loop(); n++ {
+				dst = of(dst[:0], paths[n*31%len(paths)])
+			}
+		})
+	}
+	f("words", (&Templater{}).Append)
+	f("bytes", appendLong)
 }
