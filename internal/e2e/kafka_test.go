@@ -29,6 +29,7 @@ type fleet struct {
 	transactions *kgo.Client // nil: none yet
 	lines        [][]byte
 	put          int  // of lines, so far
+	timeless     bool // they say no time: that of their message is theirs
 	mixed        bool // some messages have two lines, some are of transactions, some of which are given up
 	want         int  // records, as far as they have been written
 
@@ -93,11 +94,15 @@ func (f *fleet) standIns() (*strictgraphite.Server, *strictsearch.Server) {
 
 // config is of a process of a group that writes to the stand-ins.
 func (f *fleet) config(group string, g *strictgraphite.Server, s *strictsearch.Server) object {
+	source := object{
+		"type": "kafka", "brokers": []string{f.broker.Address}, "topics": []string{f.topic}, "group": group, "format": generatedTimed,
+		"session_timeout": fleetSession, "partition_watch": "500ms",
+	}
+	if f.timeless {
+		source["format"] = "json"
+	}
 	return object{
-		"sources": object{"gw": object{
-			"type": "kafka", "brokers": []string{f.broker.Address}, "topics": []string{f.topic}, "group": group, "format": generatedTimed,
-			"session_timeout": fleetSession, "partition_watch": "500ms",
-		}},
+		"sources": object{"gw": source},
 		"metrics": object{
 			"window": "1s", "lateness": "2s", "amend": "20s", "idle_timeout": "1s", "percentiles": []float64{50, 99},
 			"rollups": object{"service": []string{"service", "method"}, "all": []string{}},
@@ -322,6 +327,7 @@ func (f *fleet) awaitOwned(members ...*fleetMember) {
 func TestKafka(t *testing.T) {
 	broker := servers.StartKafka(t)
 	t.Run("killed", func(t *testing.T) { kafkaKilled(t, broker) })
+	t.Run("times of messages", func(t *testing.T) { kafkaTimes(t, broker) })
 	t.Run("rebalanced", func(t *testing.T) { kafkaStorm(t, broker) })
 	t.Run("suspended", func(t *testing.T) { kafkaZombie(t, broker) })
 	t.Run("idle partition", func(t *testing.T) { kafkaIdle(t, broker) })
@@ -346,6 +352,29 @@ func kafkaKilled(t *testing.T, broker *servers.Kafka) {
 		m.process.Start()
 	}
 	f.settled("kafka: SIGKILL of processes of a group", rounds)
+}
+
+// kafkaTimes: lines that say no time are counted at that of their message, whenever they are read.
+func kafkaTimes(t *testing.T, broker *servers.Kafka) {
+	f := newFleet(t, broker, "times", 3, size(600, 10_000))
+	f.timeless = true
+	for i := range f.lines {
+		f.lines[i] = []byte(timeless(fmt.Sprint("/", i)) + "\n")
+	}
+	m := f.join()
+	const rounds = 3
+	for i := range rounds {
+		f.part(i+1, rounds)
+		servers.Await(t, within, func() error {
+			if n := f.search.Count(); n < f.want {
+				return fmt.Errorf("%d documents of %d", n, f.want)
+			}
+			return nil
+		})
+		m.process.Kill()
+		m.process.Start()
+	}
+	f.settled("kafka: SIGKILL, lines without a time", rounds)
 }
 
 // kafkaStorm: processes join and leave, one each two seconds.
