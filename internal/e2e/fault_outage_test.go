@@ -25,13 +25,15 @@ func traffic(path string, perSecond int, seconds float64) <-chan any {
 		defer tick.Stop()
 		var text bytes.Buffer
 		written, total := 0, int(float64(perSecond)*seconds)
-		for began := time.Now(); written < total; {
+		began := time.Now()
+		first := int(began.UnixMicro()) // no two logs are alike, not even of one second: one would be taken for a copy of the other
+		for written < total {
 			now := <-tick.C
 			text.Reset()
 			stamp := now.UTC().Format("02/Jan/2006:15:04:05 -0700")
 			for due := min(total, int(now.Sub(began).Seconds()*float64(perSecond))); written < due; written++ {
 				fmt.Fprintf(&text, "203.0.113.%d - - [%s] \"GET /orders/%d HTTP/1.1\" 200 512 \"-\" \"curl/8.14.1\" 0.0%02d 0.0%02d\n",
-					written%250, stamp, written, written%90+10, written%9+1)
+					written%250, stamp, first+written, written%90+10, written%9+1)
 			}
 			if _, err := f.Write(text.Bytes()); err != nil {
 				ended <- err
