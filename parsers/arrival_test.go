@@ -28,5 +28,9 @@ func TestArrival(t *testing.T) {
 	f("kong", `{"request":{"method":"GET","uri":"/"},"response":{"status":200}}`, record.None, arrival)
 	f("kong", `{"started_at":1760097336043,"request":{"method":"GET","uri":"/"}}`, record.None, 1_760_097_336_043_000_000)
 	f("logfmt", `level=info method=GET path=/a status=200 duration=1ms`, record.None, arrival)
+	f("haproxy", `<134>Sep 20 15:42:59 lb haproxy[24551]: Connect from 203.0.113.7:40780 to 10.0.0.1:5000 (main/HTTP)`, record.None, arrival)
+	f("auto", `<134>Sep 20 15:42:59 lb haproxy[24551]: Connect from 203.0.113.7:40780 to 10.0.0.1:5000 (main/HTTP)`, record.None, arrival)
+	f("haproxy", `Connect from 203.0.113.7:40780 to 10.0.0.1:5000`, record.Truncated, 0)
+	f("haproxy", `Connect from 203.0.113.7:40780 at 10.0.0.1:5000`, record.Unexpected, 0)
 	f("auto", `{"status":200,"remote_addr":"203.0.113.7"}`, record.UnknownFormat, 0)
 }

@@ -127,9 +127,12 @@ func (p *Parser) Parse(recs []record.Record) {
 func (p *Parser) read(r *record.Record) {
 	p.format = ""
 	arrival := r.ArrivalNanos
-	r.ArrivalNanos = 0 // with it almost any format would do
 	line := r.Line
-	p.readShape(r, p.headed(r))
+	s := p.headed(r)
+	if s != haproxyText {
+		r.ArrivalNanos = 0 // with it almost any format would do
+	}
+	p.readShape(r, s)
 	if n := len(line) - len(r.Line); n > 0 {
 		r.Line = line
 		if r.Column > 0 {

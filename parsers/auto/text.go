@@ -118,7 +118,7 @@ func (p *Parser) readShape(r *record.Record, s shape) {
 	case s == logfmt && isApplication(r.Line):
 		reread(r)
 		field.Pass(r) // what a gateway logs about itself in the same stream
-	case r.Reason == record.NoTime || s == logfmt || s == ltsv:
+	case r.Reason == record.NoTime && s != haproxyText || s == logfmt || s == ltsv:
 		r.Fail(record.UnknownFormat, -1)
 	}
 }

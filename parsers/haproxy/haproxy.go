@@ -121,6 +121,10 @@ func isNotice(line []byte) bool {
 }
 
 func (p *Parser) read(r *record.Record, c *cursor) record.Reason {
+	if bytes.HasPrefix(c.line[c.at:], connect) {
+		c.at += len(connect)
+		return p.connected(r, c)
+	}
 	client := c.word()
 	if c.ends() {
 		return record.Truncated
