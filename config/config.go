@@ -46,12 +46,14 @@ type Source struct {
 	RotateWait   time.Duration `key:"rotate_wait" for:"file"`   // how long a rotated file is quiet before it is left; default 2s
 	PollInterval time.Duration `key:"poll_interval" for:"file"` // default 250ms
 
-	Brokers        []string      `key:"brokers" for:"kafka"`         // host:port, or tls://host:port; some of the cluster's
-	Topics         []string      `key:"topics" for:"kafka"`          // names, and patterns with *, ? and [
-	Group          string        `key:"group" for:"kafka"`           // of consumers that share the partitions; default gatemeter
-	SASL           string        `key:"sasl" for:"kafka"`            // plain, scram-sha-256 or scram-sha-512; default nobody logs in
-	SessionTimeout time.Duration `key:"session_timeout" for:"kafka"` // silent for this long, a process loses its partitions; default 30s
-	PartitionWatch time.Duration `key:"partition_watch" for:"kafka"` // how often to look for new topics and partitions; default 5s
+	Brokers        []string          `key:"brokers" for:"kafka"`         // host:port, or tls://host:port; some of the cluster's
+	Topics         []string          `key:"topics" for:"kafka"`          // names, and patterns with *, ? and [
+	Group          string            `key:"group" for:"kafka"`           // of consumers that share the partitions; default gatemeter
+	SASL           string            `key:"sasl" for:"kafka"`            // plain, scram-sha-256 or scram-sha-512; default nobody logs in
+	Key            string            `key:"key" for:"kafka"`             // a field of the record, for the messages' key; default none
+	Headers        map[string]string `key:"headers" for:"kafka"`         // the messages' headers → fields of the record
+	SessionTimeout time.Duration     `key:"session_timeout" for:"kafka"` // silent for this long, a process loses its partitions; default 30s
+	PartitionWatch time.Duration     `key:"partition_watch" for:"kafka"` // how often to look for new topics and partitions; default 5s
 
 	Listen         []string `key:"listen" for:"syslog,http"`          // syslog: udp://, tcp://, tls:// host:port, unix://, unixgram:// path; http: http://, https://
 	TLS            TLS      `key:"tls" for:"syslog,http,kafka"`       // of addresses with tls:// or https://; where others connect, with ca they have to show a certificate

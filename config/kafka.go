@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatemeter/gatemeter/parsers/field"
+	"github.com/gatemeter/gatemeter/pipeline/record"
 	"github.com/gatemeter/gatemeter/sources/envelope"
 	"github.com/gatemeter/gatemeter/sources/kafka"
 )
@@ -41,6 +43,12 @@ func (l *loader) kafkaSource(key string, s *Source) {
 	if s.Group == "" || len(s.Group) > 255 {
 		l.at(key+".group", "a group's name has 1 to 255 characters")
 	}
+	if s.Key != "" {
+		l.textField(key+".key", s.Key)
+	}
+	for name, place := range ordered(s.Headers) {
+		l.textField(key+".headers."+name, place)
+	}
 	l.start(key+".start", s.Start)
 	l.oneOf(key+".envelope", s.Envelope, envelope.Modes()...)
 	if s.SASL != "" {
@@ -55,4 +63,17 @@ func (l *loader) kafkaSource(key string, s *Source) {
 	l.clientTLS(key+".tls", &s.TLS, encrypted > 0, "no broker begins with tls://")
 	l.duration(key+".session_timeout", s.SessionTimeout, time.Second, time.Hour)
 	l.duration(key+".partition_watch", s.PartitionWatch, 100*time.Millisecond, time.Hour)
+}
+
+// textField checks the name of a field that takes any text.
+func (l *loader) textField(key, name string) {
+	f, ok := record.Lookup(name)
+	switch {
+	case !ok:
+		l.at(key, "there is no field %s%s", quote(name), field.DidYouMean(name, record.Names()))
+	case f == record.Line:
+		l.at(key, "%s is the line as it stands and cannot be another value", name)
+	case f.Class() != record.Text:
+		l.at(key, "%s is no text", name)
+	}
 }

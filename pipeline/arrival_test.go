@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +23,41 @@ func TestArrival(t *testing.T) {
 	r.Clear()
 	if r.Status != record.Absent || string(r.Line) != "x" || r.Offset != 7 || r.Part != 3 || !r.TimeFromArrival() || r.TimeNanos != at {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestValues: what is known of lines besides takes the place of what they say, if it is there, of as many lines as there are.
+func TestValues(t *testing.T) {
+	for _, offsets := range []bool{false, true} {
+		script := newScript("topic")
+		live(t, script, func(s *Settings) { s.Sources[0].Values = []record.Field{record.Route, record.Service} }, func(w *world, p *Pipeline) {
+			const lines = ChunkLines + 10
+			b := &batch.Batch{Partition: script.partitions["topic"], Next: lines, CaughtUp: true, Values: []byte("tenant")}
+			for i := range int64(lines) {
+				b.Data = fmt.Appendf(b.Data, "%d s r 200 1000 10 c", 1_000_000+i)
+				b.Ends = append(b.Ends, int32(len(b.Data)))
+				if offsets {
+					b.Offsets = append(b.Offsets, i)
+				}
+				b.Spans = append(b.Spans, batch.Span{}, batch.Span{})
+				if i%10 == 9 {
+					b.Spans[2*i+1] = batch.Span{From: 0, To: 6}
+				}
+			}
+			script.steps <- b
+			later(time.Minute)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			n := 0
+			for name, v := range w.graphite {
+				if strings.HasPrefix(name, "service.tenant.requests.count@") {
+					fmt.Sscan(v, &n)
+				}
+			}
+			if n != lines/10 {
+				t.Errorf("%d requests of the tenant, want %d: %v", n, lines/10, w.graphite)
+			}
+		})
 	}
 }
 

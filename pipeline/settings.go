@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 	"github.com/gatemeter/gatemeter/pipeline/filter"
+	"github.com/gatemeter/gatemeter/pipeline/record"
 	"github.com/gatemeter/gatemeter/pipeline/redact"
 	"github.com/gatemeter/gatemeter/pipeline/route"
 )
@@ -42,6 +43,10 @@ type SourceSettings struct {
 	Service   string // service of records that name none; empty: Name
 	Source    Source
 	NewParser func() Parser // one for each worker
+
+	// Values are text fields that batches bring besides their lines: those of the message a line was in. A value that is there
+	// takes the place of the line's own.
+	Values []record.Field
 
 	// Save makes cursors durable, all those of the source at once, for sources whose shards move between processes: it takes the place of Settings.Save. It is
 	// called by one goroutine. An error is tried again, as long as the partition is not revoked. nil: Settings.Save is used.

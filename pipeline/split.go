@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -30,7 +29,7 @@ func (w *worker) split(t *task) {
 			if i > 0 {
 				start = b.Ends[i-1]
 			}
-			w.line(t, b.Data[start:b.Ends[i]], b.First+i, 0, arrival(b, int(i)))
+			w.line(t, b.Data[start:b.Ends[i]], b.First+i, 0, int(i))
 		}
 		w.chunk(t)
 		return
@@ -61,21 +60,13 @@ func (w *worker) messages(t *task) {
 		if i > 0 {
 			start = b.Ends[i-1]
 		}
-		w.line(t, b.Data[start:b.Ends[i]], b.Offsets[i], part, arrival(b, i))
+		w.line(t, b.Data[start:b.Ends[i]], b.Offsets[i], part, i)
 	}
 	w.chunk(t)
 }
 
-// arrival returns when line i of b arrived, 0 if that is not known.
-func arrival(b *batch.Batch, i int) int64 {
-	if b.Times == nil {
-		return 0
-	}
-	return b.Times[i]
-}
-
-// line takes one line, without its newline, into the chunk.
-func (w *worker) line(t *task, line []byte, offset int64, part int32, arrived int64) {
+// line takes one line, without its newline, into the chunk. i is which of the batch's Ends it has, if that has some.
+func (w *worker) line(t *task, line []byte, offset int64, part int32, i int) {
 	w.counts.Read++
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
@@ -93,7 +84,11 @@ func (w *worker) line(t *task, line []byte, offset int64, part int32, arrived in
 	}
 	rec := &w.recs[w.n]
 	rec.Reset()
-	rec.Line, rec.Offset, rec.Part, rec.ArrivalNanos = line, offset, part, arrived
+	rec.Line, rec.Offset, rec.Part = line, offset, part
+	if times := t.batch.Times; times != nil {
+		rec.ArrivalNanos = times[i]
+	}
+	w.which[w.n] = int32(i)
 	w.n++
 	if w.n == ChunkLines {
 		w.chunk(t)
@@ -108,6 +103,9 @@ func (w *worker) chunk(t *task) {
 		return
 	}
 	w.parse(t.partition.number, recs)
+	if t.batch.Spans != nil {
+		w.overlay(t, recs)
+	}
 	keep := 0
 	for i := range recs {
 		r := &recs[i]
@@ -146,6 +144,22 @@ func (w *worker) chunk(t *task) {
 		}
 		body.Bytes = w.pipeline.set.RecordSinks[i].Sink.Append(body.Bytes, t.partition.Partition, recs[:keep])
 		body.Docs += keep
+	}
+}
+
+// overlay gives records what is known of their lines besides.
+func (w *worker) overlay(t *task, recs []record.Record) {
+	b, fields := t.batch, w.pipeline.set.Sources[t.partition.number].Values
+	for i := range recs {
+		r := &recs[i]
+		if r.Reason != record.None {
+			continue
+		}
+		for k, f := range fields {
+			if s := b.Spans[int(w.which[i])*len(fields)+k]; s.To > s.From {
+				*r.Text(f) = b.Values[s.From:s.To:s.To]
+			}
+		}
 	}
 }
 

@@ -39,7 +39,8 @@ type worker struct {
 	// Of the task at hand.
 	taskNumber uint64
 	recs       [ChunkLines]record.Record
-	n          int // filled of recs
+	n          int               // filled of recs
+	which      [ChunkLines]int32 // for each of recs, where its batch has its Ends
 	arena      []byte
 	facts      []fact
 	inPair     []int32 // for each fact and chain, its pair

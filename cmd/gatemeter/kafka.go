@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/gatemeter/gatemeter/internal/admin"
 	"github.com/gatemeter/gatemeter/pipeline"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/record"
 	"github.com/gatemeter/gatemeter/sources/envelope"
 	"github.com/gatemeter/gatemeter/sources/kafka"
 )
@@ -26,6 +29,16 @@ func (p *process) addKafka(settings *pipeline.SourceSettings, s *config.Source, 
 	set := kafka.Settings{
 		Name: s.Name, Topics: s.Topics, Group: s.Group, Start: kafka.Start{Latest: start.End, Since: start.Since}, Envelope: mode,
 		MaxLine: int(s.MaxLine), Once: with.once, Session: s.SessionTimeout, Watch: s.PartitionWatch, Pool: pool, Now: time.Now, Log: with.log,
+	}
+	value := func(v kafka.Value, name string) {
+		f, _ := record.Lookup(name) // package config has checked it
+		set.Values, settings.Values = append(set.Values, v), append(settings.Values, f)
+	}
+	if s.Key != "" {
+		value(kafka.Value{Key: true}, s.Key)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
+		value(kafka.Value{Header: name}, s.Headers[name])
 	}
 	for _, b := range s.Brokers {
 		scheme, address, ok := strings.Cut(b, "://")

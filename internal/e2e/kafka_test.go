@@ -99,7 +99,7 @@ func (f *fleet) config(group string, g *strictgraphite.Server, s *strictsearch.S
 		"session_timeout": fleetSession, "partition_watch": "500ms",
 	}
 	if f.timeless {
-		source["format"] = "json"
+		source["format"], source["key"], source["headers"] = "json", "gateway.consumer", object{"X-Tenant": "service.name"}
 	}
 	return object{
 		"sources": object{"gw": source},
@@ -132,6 +132,9 @@ func (f *fleet) part(number, of int) {
 	for ; f.put < end; f.put++ {
 		r := &kgo.Record{Topic: f.topic, Partition: int32(f.put) % f.parts, Value: f.lines[f.put]}
 		f.want++
+		if f.timeless {
+			r.Key, r.Headers = []byte("alice"), []kgo.RecordHeader{{Key: "X-Tenant", Value: []byte("shop")}}
+		}
 		if f.mixed && f.put%4 == 0 {
 			r.Value = slices.Concat(r.Value, f.lines[f.put/2])
 			f.want++
@@ -375,6 +378,11 @@ func kafkaTimes(t *testing.T, broker *servers.Kafka) {
 		m.process.Start()
 	}
 	f.settled("kafka: SIGKILL, lines without a time", rounds)
+	for _, d := range f.search.Docs() {
+		if s := string(d.Source); !strings.Contains(s, `"service":{"name":"shop"}`) || !strings.Contains(s, `"consumer":"alice"`) {
+			t.Fatalf("without its key and header: %s", s)
+		}
+	}
 }
 
 // kafkaStorm: processes join and leave, one each two seconds.

@@ -91,6 +91,11 @@ type Batch struct {
 	// record must not be ahead of, so that this too is decided alike however late it is read again.
 	Received bool
 
+	// Values and Spans, only with Ends: what is known of the lines besides their bytes, for the fields that SourceSettings.Values
+	// names, n of them say. Value k of line i is where Spans[i*n+k] lies in Values; an empty one changes nothing. nil: nothing is known.
+	Values []byte
+	Spans  []Span
+
 	First, Next int64 // offset of the first line; offset after the last
 
 	// Oversize is how many lines longer than max_line lie in [First, Next) and are not in Data. Data is empty then. With an
@@ -111,6 +116,9 @@ type Batch struct {
 	buf  []byte
 	pool *Pool
 }
+
+// Span is the bytes [From, To) of others.
+type Span struct{ From, To int32 }
 
 // Pool hands out buffers of one size, at most a fixed number of them at a time, so that what has been read and not yet
 // counted is bounded. It is safe for concurrent use.

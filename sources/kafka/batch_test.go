@@ -29,6 +29,7 @@ type written struct {
 	producer int64
 	count    int32          // 0: what it is
 	key      []byte         // of each message
+	headers  []string       // of each message: name, value …
 	late     int64          // milliseconds between the times of two messages
 	change   func(b []byte) // before the checksum is made
 }
@@ -52,7 +53,10 @@ func (w written) bytes() []byte {
 			r = append(binary.AppendVarint(r, int64(len(w.key))), w.key...)
 		}
 		r = append(binary.AppendVarint(r, int64(len(v))), v...)
-		r = binary.AppendVarint(r, 0)
+		r = binary.AppendVarint(r, int64(len(w.headers)/2))
+		for _, text := range w.headers {
+			r = append(binary.AppendVarint(r, int64(len(text))), text...)
+		}
 		records = append(binary.AppendVarint(records, int64(len(r))), r...)
 	}
 	if w.codec != compress.None {
@@ -240,6 +244,42 @@ func TestTimes(t *testing.T) {
 	f(written{values: lines, late: 250, change: from(math.MaxInt64)}, 0, 0, 0, 0)
 	f(written{values: lines, late: math.MaxInt64 / 2, change: from(100)}, 100, 0, 0, 0)
 	f(written{values: lines, late: -99, change: from(100)}, 100, 1, 1, 0)
+}
+
+// TestValues: each line has the key and the headers that are asked for, of its message.
+func TestValues(t *testing.T) {
+	f := func(w written, want ...string) {
+		t.Helper()
+		var got []string
+		_, err := filled(t, func(f *filler) {
+			f.values = []Value{{Key: true}, {Header: "tenant"}}
+			send := f.send
+			f.send = func(ctx context.Context, b *batch.Batch) error {
+				for i := range b.Ends {
+					s := b.Spans[2*i : 2*i+2]
+					got = append(got, string(b.Values[s[0].From:s[0].To])+"/"+string(b.Values[s[1].From:s[1].To]))
+				}
+				return send(ctx, b)
+			}
+		}, answer{records: join(w), stable: 9}, 0)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+	}
+	lines := []string{"a", "b\nc"}
+	long := strings.Repeat("k", maxValue)
+	f(written{values: lines}, "/", "/", "/")
+	f(written{values: lines, key: []byte("k")}, "k/", "k/", "k/")
+	f(written{values: lines, key: []byte(long + "x"), headers: []string{"Tenant", "no", "tenant", "t"}}, long+"/t", long+"/t", long+"/t")
+	f(written{values: lines, headers: []string{"tenant", "1", "", "", "tenant", "2"}, codec: compress.Gzip}, "/2", "/2", "/2")
+	f(written{values: lines[:1], headers: []string{"tenant", ""}}, "/")
+
+	// Headers that are none.
+	for rest, want := range map[string]string{"": "", "\x02": "", "\x7f": "", "\x02\x02t": "", "\x02\x02t\x7f": "", "\x02\x02t\x01": "", "\x04\x02t\x02v\x7e": "v"} {
+		if m := (message{rest: []byte(rest)}); string(m.header("t")) != want {
+			t.Errorf("of %q: %q, want %q", rest, m.header("t"), want)
+		}
+	}
 }
 
 func TestCorrupt(t *testing.T) {

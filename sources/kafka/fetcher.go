@@ -59,7 +59,7 @@ func (e *truncatedError) Error() string {
 
 func (s *Source) newFetcher(topic string, number int, out chan<- *batch.Batch, pool *batch.Pool) *fetcher {
 	f := &fetcher{source: s, topic: topic, number: number, out: out, maxBytes: fetchBytes}
-	f.fill = filler{pool: pool, maxLine: s.set.MaxLine, limit: math.MaxInt64, send: f.send}
+	f.fill = filler{pool: pool, maxLine: s.set.MaxLine, values: s.set.Values, limit: math.MaxInt64, send: f.send}
 	f.fill.split.Mode, f.fill.split.MaxBytes = s.set.Envelope, maxPayload
 	return f
 }

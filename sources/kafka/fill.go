@@ -13,12 +13,18 @@ import (
 // maxLines bounds the lines of a batch, and with it the memory for where they end.
 const maxLines = 64 << 10
 
+const (
+	maxValue  = 1 << 10 // bytes, taken of a header or key
+	maxValues = 1 << 20 // bytes of a batch, after which it takes no more messages
+)
+
 // filler makes batches of a partition's answers. It is used by one goroutine.
 type filler struct {
 	partition *batch.Partition
 	pool      *batch.Pool
 	maxLine   int
 	limit     int64 // messages from this offset on are left
+	values    []Value
 	send      func(ctx context.Context, b *batch.Batch) error
 	split     envelope.Splitter
 
@@ -29,8 +35,9 @@ type filler struct {
 	reader  recordReader
 	aborted map[int64]struct{} // producers in a transaction that was given up
 
-	records []byte // of the message at hand, one after the other
-	ends    []int  // of each
+	spans   []batch.Span // of the message at hand's values
+	records []byte       // of the message at hand, one after the other
+	ends    []int        // of each
 	emit    func([]byte)
 
 	newest int64 // time of the newest batch, Unix milliseconds
@@ -175,7 +182,7 @@ func (f *filler) add(ctx context.Context, m *message) error {
 		f.next, f.seen = m.offset+1, m.offset+1
 		return f.send(ctx, &batch.Batch{Partition: f.partition, First: m.offset, Next: f.next, Oversize: 1})
 	}
-	if b := f.batch; b != nil && (len(b.Data)+len(f.records) > f.pool.Size() || len(b.Ends)+len(f.ends) > maxLines) {
+	if b := f.batch; b != nil && (len(b.Data)+len(f.records) > f.pool.Size() || len(b.Ends)+len(f.ends) > maxLines || len(b.Values) > maxValues) {
 		if err := f.flush(ctx, false); err != nil {
 			return err
 		}
@@ -189,7 +196,14 @@ func (f *filler) add(ctx context.Context, m *message) error {
 	if m.offset > f.next || len(f.ends) > 1 {
 		spread(b)
 	}
+	f.spans = f.spans[:0]
+	for i := range f.values {
+		from := len(b.Values)
+		b.Values = append(b.Values, f.values[i].of(m)...)
+		f.spans = append(f.spans, batch.Span{From: int32(from), To: int32(len(b.Values))})
+	}
 	for _, end := range f.ends {
+		b.Spans = append(b.Spans, f.spans...)
 		b.Ends = append(b.Ends, int32(len(b.Data)+end))
 		b.Times = append(b.Times, m.nanos)
 		if b.Offsets != nil {
@@ -199,6 +213,15 @@ func (f *filler) add(ctx context.Context, m *message) error {
 	b.Data = append(b.Data, f.records...)
 	f.next = m.offset + 1
 	return nil
+}
+
+// of returns the value that m has, no more than maxValue of it; nil for none.
+func (v Value) of(m *message) []byte {
+	value := m.key
+	if !v.Key {
+		value = m.header(v.Header)
+	}
+	return value[:min(len(value), maxValue)]
 }
 
 // begin makes a batch for the records at hand.

@@ -32,14 +32,28 @@ type recordReader struct {
 	taken  int64  // decompressed so far
 }
 
-// message is one message. key and value are valid until the next call of next or open; the value must not be larger than
+// message is one message. key, value and rest are valid until the next call of next or open; the value must not be larger than
 // maxRecord, and is nil with large set when it is.
 type message struct {
 	offset int64
 	nanos  int64 // when it was written, as the producer or the broker says, Unix nanoseconds; 0: nobody says
 	key    []byte
 	value  []byte
+	rest   []byte // headers
 	large  bool
+}
+
+// header returns the value of the last header with that name, nil for none.
+func (m *message) header(name string) (value []byte) {
+	n, i := varint(m.rest, 0)
+	for ; n > 0 && i >= 0; n-- {
+		var key, v []byte
+		key, i = varbytes(m.rest, i)
+		if v, i = varbytes(m.rest, i); i >= 0 && string(key) == name {
+			value = v
+		}
+	}
+	return value
 }
 
 // open begins with the messages of b.
@@ -109,6 +123,7 @@ func (r *recordReader) next() (message, error) {
 	if i < 0 || delta < 0 {
 		return message{}, r.corrupt(io.ErrUnexpectedEOF)
 	}
+	m.rest = body[i:]
 	return m, nil
 }
 

@@ -32,6 +32,8 @@ type Settings struct {
 	MaxLine  int           // bytes; longer lines are counted as oversize. 0: 64 KiB. Must not be larger than the pool's buffers
 	Once     bool          // read what is there and end
 
+	Values []Value // of messages, in the order of pipeline.SourceSettings.Values
+
 	Session   time.Duration // without a heartbeat for this long, a member's partitions go to others. 0: 30 s
 	Rebalance time.Duration // that a member has to give up its partitions and join the next generation. 0: 30 s
 	Watch     time.Duration // how often to look for new topics and partitions. 0: 5 s
@@ -48,6 +50,12 @@ type Settings struct {
 type Start struct {
 	Latest bool      // with what comes from now on
 	Since  time.Time // not zero: with the first message of this time or later
+}
+
+// Value is what is taken of a message besides its value, for the records in it: no more than its first 1024 bytes.
+type Value struct {
+	Key    bool   // the message's key
+	Header string // else the last header of this name, as it is written
 }
 
 // TLS is how brokers are trusted, and how we show who we are. The files are PEM.
