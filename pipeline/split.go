@@ -79,8 +79,8 @@ func (w *worker) line(t *task, line []byte, offset int64, part int32, i int) {
 		w.counts.Reasons[record.Oversize]++
 		return
 	}
-	if r := w.pipeline.set.Redact; r != nil {
-		r.Line(line)
+	if w.masked {
+		w.mask(line)
 	}
 	rec := &w.recs[w.n]
 	rec.Reset()
@@ -102,7 +102,11 @@ func (w *worker) chunk(t *task) {
 	if len(recs) == 0 {
 		return
 	}
-	w.parse(t.partition.number, recs)
+	if w.masked {
+		w.parse(t.partition.number, recs)
+	} else {
+		w.parseBare(t.partition.number, recs)
+	}
 	if t.batch.Spans != nil {
 		w.overlay(t, recs)
 	}

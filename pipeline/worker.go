@@ -31,13 +31,15 @@ type task struct {
 // worker parses and counts. Its goroutine owns it while a task runs, the dispatcher at a barrier.
 type worker struct {
 	pipeline *Pipeline
-	parsers  []Parser // by source
+	parsers  []Parser     // by source
+	bare     []BareParser // by source: the same, nil where it is none
 	series   *dictionary
 	windows  map[windowKey]*window
 	free     []*cell
 
 	// Of the task at hand.
 	taskNumber uint64
+	masked     bool // its lines are masked before they are parsed, because they leave or the parser cannot do without
 	recs       [ChunkLines]record.Record
 	n          int               // filled of recs
 	which      [ChunkLines]int32 // for each of recs, where its batch has its Ends
@@ -66,7 +68,8 @@ type malformed struct {
 func newWorker(p *Pipeline) *worker {
 	w := &worker{pipeline: p, series: newDictionary(maphash.MakeSeed()), windows: map[windowKey]*window{}}
 	for i := range p.set.Sources {
-		w.parsers = append(w.parsers, p.set.Sources[i].NewParser())
+		parser := p.set.Sources[i].NewParser()
+		w.parsers, w.bare = append(w.parsers, parser), append(w.bare, p.set.bareParser(parser))
 	}
 	w.bodies = make([]*Body, len(p.set.RecordSinks))
 	return w
@@ -89,7 +92,9 @@ func (w *worker) process(t *task) {
 	w.pairs, w.touched = w.pairs[:0], w.touched[:0]
 	w.watermark, w.lastTime = cursor.NoWatermark, 0
 	w.counts, w.sample = Counts{}, malformed{}
-	if records := w.open(t); records || t.metrics {
+	records := w.open(t)
+	w.masked = records || w.bare[p.number] == nil
+	if records || t.metrics {
 		w.parsers[p.number].Reset(p.Partition)
 		w.split(t)
 	}
@@ -106,6 +111,7 @@ func (w *worker) process(t *task) {
 func (w *worker) forward(ctx context.Context, t *task) error {
 	w.arena, w.counts, w.sample, w.lastTime = w.arena[:0], Counts{}, malformed{}, 0
 	w.open(t)
+	w.masked = true
 	w.parsers[t.partition.number].Reset(t.partition.Partition)
 	w.split(t)
 	defer w.report(t)

@@ -19,6 +19,7 @@ type Parser struct {
 	scan   jsonscan.Scanner
 	reader field.Reader
 	values [numValues]jsonscan.Value
+	bare   bare
 }
 
 // New returns a parser.

@@ -55,8 +55,11 @@ const (
 	numValues
 )
 
-// tree is where they stand; what object and the functions it calls read, in one table.
-var tree = jsonscan.NewTree([]jsonscan.Key{
+// tree is where they stand.
+var tree = jsonscan.NewTree(keys) // never written
+
+// keys is what object and the functions it calls read, in one table. It is never written.
+var keys = []jsonscan.Key{
 	{Name: "started_at", ID: vStartedAt},
 	{Name: "client_ip", ID: vClientIP},
 	{Name: "request", ID: vRequest, Keys: []jsonscan.Key{
@@ -90,7 +93,7 @@ var tree = jsonscan.NewTree([]jsonscan.Key{
 	{Name: "session", ID: vSession},
 	{Name: "trace_id", ID: vTraceID},
 	{Name: "correlation_id", ID: vCorrelationID},
-}) // never written
+}
 
 // quick reads the line that the scan has begun with, when it is as Kong writes an HTTP request, and returns request.url. It is what
 // thorough does, in half the time. ok is false for all else: then thorough reads the line, and says what is wrong with it.
@@ -99,23 +102,8 @@ func (p *Parser) quick(r *record.Record) (url []byte, ok bool) {
 	if !p.scan.Extract(tree, v[:]) || v[vSession].Kind != jsonscan.Nothing {
 		return nil, false
 	}
-	ok = p.numberOf(r, vStatus, record.Status, 0) && p.numberOf(r, vResponseSize, record.ResponseBytes, 0) &&
-		p.numberOf(r, vRequestSize, record.RequestBytes, 0) &&
-		p.numberOf(r, vDuration, record.Duration, field.Milliseconds.Places()) &&
-		p.numberOf(r, vProxy, record.UpstreamDuration, field.Milliseconds.Places()) &&
-		p.numberOf(r, vGateway, record.GatewayDuration, field.Milliseconds.Places())
-	if !ok {
+	if !p.numbers(r) {
 		return nil, false
-	}
-	if at := &v[vStartedAt]; at.Kind != jsonscan.Nothing {
-		if at.Kind != jsonscan.Number {
-			return nil, false
-		}
-		ns, ok := stamp.Decimal(p.scan.TextOf(at), field.Milliseconds.Places())
-		if !ok || !stamp.InRange(ns) {
-			return nil, false
-		}
-		r.TimeNanos = ns
 	}
 	r.ClientAddress, r.RequestID, r.Method, r.URL = p.textOf(vClientIP), p.textOf(vRequestID), p.textOf(vMethod), p.textOf(vURI)
 	r.UserAgent, r.Referrer, r.TLSCipher, r.Cache = p.textOf(vUserAgent), p.textOf(vReferer), p.textOf(vTLSCipher), p.textOf(vCache)
@@ -147,6 +135,24 @@ func (p *Parser) quick(r *record.Record) (url []byte, ok bool) {
 		r.RequestID = p.textOf(vCorrelationID)
 	}
 	return p.textOf(vURL), true
+}
+
+// numbers reads the numbers and the time. Those in strings may have other bytes than these of numbers; then they are absent.
+func (p *Parser) numbers(r *record.Record) bool {
+	ok := p.numberOf(r, vStatus, record.Status, 0) && p.numberOf(r, vResponseSize, record.ResponseBytes, 0) &&
+		p.numberOf(r, vRequestSize, record.RequestBytes, 0) &&
+		p.numberOf(r, vDuration, record.Duration, field.Milliseconds.Places()) &&
+		p.numberOf(r, vProxy, record.UpstreamDuration, field.Milliseconds.Places()) &&
+		p.numberOf(r, vGateway, record.GatewayDuration, field.Milliseconds.Places())
+	at := &p.values[vStartedAt]
+	if !ok || at.Kind == jsonscan.Nothing {
+		return ok
+	}
+	if at.Kind != jsonscan.Number {
+		return false
+	}
+	r.TimeNanos, ok = stamp.Decimal(p.scan.TextOf(at), field.Milliseconds.Places())
+	return ok && stamp.InRange(r.TimeNanos)
 }
 
 // textOf is the text of a value, nil when it is no string.

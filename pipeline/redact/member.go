@@ -128,3 +128,8 @@ func (q quote) skipBlanks(line []byte, i int) int {
 	}
 	return i
 }
+
+// MasksMember reports whether Line may mask the value of a member of JSON because of its name, which is written without escapes.
+func (r *Redactor) MasksMember(name string) bool {
+	return r.any && (name == "value" || r.secretBefore([]byte(`"`+name), 1+len(name)) >= 0) // value: of a pair
+}
