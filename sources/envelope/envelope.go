@@ -21,7 +21,8 @@ type Mode uint8
 // The modes.
 const (
 	// Auto tells by looking. An object with a text in `message` or `log` is an envelope, unless it has a field that a gateway's own
-	// JSON has. CloudWatch Logs subscriptions, and objects with their records in an array `records`, are taken apart.
+	// JSON has. CloudWatch Logs subscriptions, requests of OpenTelemetry, and objects with their records in an array `records`, are
+	// taken apart.
 	Auto    Mode = iota
 	None         // lines
 	Message      // JSON objects with the line in `message`
@@ -222,15 +223,15 @@ func (s *Splitter) object(o []byte, emit func([]byte)) {
 
 // parts are the members of an object that make it an envelope.
 type parts struct {
-	message, log, logEvents, messageType, records []byte
-	own                                           bool // it has a field of a gateway's own JSON
+	message, log, logEvents, messageType, records, resourceLogs []byte
+	own                                                         bool // it has a field of a gateway's own JSON
 }
 
 // open emits what is in an envelope, and reports whether o is one.
 func (s *Splitter) open(o []byte, emit func([]byte)) bool {
 	// Most objects are no envelopes, and looking for a few names costs less than walking over all.
 	if !bytes.Contains(o, []byte(`"message"`)) && !bytes.Contains(o, []byte(`"log"`)) &&
-		!bytes.Contains(o, []byte(`"logEvents"`)) && !bytes.Contains(o, []byte(`"records"`)) {
+		!bytes.Contains(o, []byte(`"logEvents"`)) && !bytes.Contains(o, []byte(`"records"`)) && !bytes.Contains(o, []byte(`"resourceLogs"`)) {
 		return false
 	}
 	var p parts
@@ -249,6 +250,12 @@ func (s *Splitter) open(o []byte, emit func([]byte)) bool {
 		case "request", "response", "status", "status_code", "latencies", "http", "url", "method", "request_method", "http_method",
 			"request_uri", "uri", "remote_addr", "client_ip", "response_code":
 			p.own = true
+		case "resourceLogs":
+			p.resourceLogs = value
+		default:
+			if bytes.HasPrefix(key, []byte("http.")) || bytes.HasPrefix(key, []byte("url.")) { // the Elastic Common Schema's, with dots
+				p.own = true
+			}
 		}
 	})
 	if p.messageType != nil && len(p.logEvents) > 0 && p.logEvents[0] == '[' {
@@ -265,6 +272,9 @@ func (s *Splitter) open(o []byte, emit func([]byte)) bool {
 	}
 	if p.own {
 		return false
+	}
+	if p.resourceLogs != nil {
+		return s.otlp(o, p.resourceLogs, emit)
 	}
 	for _, text := range [][]byte{p.message, p.log} {
 		if line, ok := s.text(text); ok {

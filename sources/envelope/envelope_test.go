@@ -95,6 +95,8 @@ func TestSplit(t *testing.T) {
 	// A record that has such a name itself.
 	f(Auto, `{"message":"GET /","http":{"request":{"method":"GET"}}}`, `{"message":"GET /","http":{"request":{"method":"GET"}}}`)
 	f(Auto, `{"log":"x","status":200}`, `{"log":"x","status":200}`)
+	f(Auto, `{"message":"GET /","http.request.method":"GET"}`, `{"message":"GET /","http.request.method":"GET"}`)
+	f(Auto, `{"message":"GET /","url.path":"/"}`, `{"message":"GET /","url.path":"/"}`)
 	f(Message, `{"message":"GET /","http":{}}`, "GET /")
 	f(Message, `{"log":"a"}`, `{"log":"a"}`)
 	f(Log, `{"log":"a","message":"b","status":1}`+"\n"+`{"log":"c"}`, "a", "c")
@@ -108,6 +110,22 @@ func TestSplit(t *testing.T) {
 	f(Auto, string(zip(t, data)), clf, kong)
 	f(Auto, string(zip(t, control, data, data)), clf, kong, clf, kong)
 	f(Auto, string(zip(t, clf+"\n"+clf+"\n")), clf, clf)
+	// Requests of OpenTelemetry.
+	otlp := func(resource string, logs ...string) string {
+		return `{"resourceLogs":[{` + resource + `"scopeLogs":[{"logRecords":[` + strings.Join(logs, ",") + `]}]}]}`
+	}
+	const resource = `"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"orders"}}]},`
+	f(Auto, otlp(resource, `{"a":1}`, `{"b":2}`), otlp(resource, `{"a":1}`), otlp(resource, `{"b":2}`))
+	f(Auto, otlp("", `{"a":1}`, `{"b":2}`), otlp("", `{"a":1}`), otlp("", `{"b":2}`))
+	f(Auto, `{"resourceLogs": [ {"scopeLogs":[{"scope":{},"logRecords":[{"a":1}]},{"logRecords":[{"b":2}],"schemaUrl":"x"}], `+resource+`"x":1}, {"scopeLogs":[ {"logRecords":[{"c":3}]}]}]}`,
+		otlp(resource, `{"a":1}`), otlp(resource, `{"b":2}`), otlp("", `{"c":3}`))
+	for _, as := range []string{
+		otlp(resource, `{"a":1}`), otlp(resource), `{"resourceLogs":[]}`, `{"resourceLogs":{}}`, otlp(resource, `{"a":1}`, "2"),
+		`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{}]}]},{"scopeLogs":7}]}`,
+		otlp(`"resource":"`+strings.Repeat("x", 1000)+`",`, `{}`+strings.Repeat(`,{}`, 1000)), // would be a thousand times as long
+	} {
+		f(Auto, as, as)
+	}
 	// Azure's diagnostic settings.
 	f(Auto, `{"records":[{"a":1},{"b":2}]}`, `{"a":1}`, `{"b":2}`)
 	f(Auto, `{"records":[1]}`, `{"records":[1]}`)
@@ -180,7 +198,7 @@ func TestParseMode(t *testing.T) {
 
 func TestNoAllocation(t *testing.T) {
 	s := new(Splitter)
-	payloads := [][]byte{[]byte(clf), []byte(kong), []byte("[" + kong + "," + kong + "]"), []byte(`{"message":` + quote(clf) + `}`)}
+	payloads := [][]byte{[]byte(clf), []byte(kong), []byte("[" + kong + "," + kong + "]"), []byte(`{"message":` + quote(clf) + `}`), []byte(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{}]}]}]}`)}
 	n := 0
 	emit := func(r []byte) { n += len(r) }
 	for _, p := range payloads {
@@ -193,7 +211,9 @@ func TestNoAllocation(t *testing.T) {
 // FuzzSplit holds Split against encoding/json: the elements of an array of objects come out one by one, and of a text nothing
 // is left out.
 func FuzzSplit(f *testing.F) {
-	for _, seed := range []string{clf, kong, "[" + kong + "," + kong + "]", kong + "\n{\n", `{"message":"a\u00e9\n"}`, `["a\"b"]`, "[ ]", "\x1f\x8b"} {
+	for _, seed := range []string{
+		`{"resourceLogs":[{"resource":{"a":1},"scopeLogs":[{"logRecords":[{"b":1},{"c":2}]}]}]}`, clf, kong, "[" + kong + "," + kong + "]", kong + "\n{\n", `{"message":"a\u00e9\n"}`, `["a\"b"]`, "[ ]", "\x1f\x8b",
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -239,7 +259,7 @@ func FuzzSplit(f *testing.F) {
 		for _, r := range got {
 			total += len(r)
 		}
-		if total > len(payload)*3 {
+		if total > len(payload)*3 && !bytes.Contains(payload, []byte("resourceLogs")) {
 			t.Fatalf("%d bytes of %d: %q", total, size, got)
 		}
 	})
