@@ -343,9 +343,19 @@ func specs() map[string]Options {
 		`$time_iso8601 $request|$http_user_agent`:                    {Escape: "none"},
 		`%t "%r" %>s %b "%{User-Agent}i" %D`:                         {},
 		`%{%F %T}t.%{msec_frac}t%{%z}t %v:%p %U%q %{ms}T "%{Host}i"`: {},
+		`%START_TIME(%s.%3f)%|%REQ(:METHOD)% %REQ(:PATH)%|%RESPONSE_FLAGS%|%UPSTREAM_REQUEST_ATTEMPT_COUNT%|%DOWNSTREAM_REMOTE_ADDRESS%|%REQ(USER-AGENT)%|%DURATION%`: {},
+		`$context.requestTimeEpoch $context.identity.sourceIp "$context.routeKey" $context.status $context.responseLatency "$context.identity.userAgent"`:             {},
+		`%{client.ip}V %{begin:msec}t "%{req.url}V" %{time.elapsed.usec}V %{fastly_info.state}V`:                                                                      {},
+		`#Fields: date time c-ip cs-method cs-uri sc-status time-taken cs(User-Agent)`:                                                                                {},
+		`tomcat %h %l %u %t "%r" %s %b %D "%{User-Agent}i"`:                                                                                                           {},
+		`syslog tyk_pump_syslog`: {},
+		`docker ingress_nginx`:   {},
+		`kong`:                   {Fields: map[string]string{"request.headers.x-tenant": "service.name"}},
 	}
 	for _, f := range Formats() {
-		s[f.Spec()] = Options{}
+		if _, ok := s[f.Spec()]; !ok {
+			s[f.Spec()] = Options{}
+		}
 	}
 	return s
 }

@@ -24,10 +24,12 @@ func Is(line []byte) bool { return bytes.HasPrefix(line, first) }
 func (u *Unwrapper) Line(line []byte) (inner []byte, ok bool) {
 	u.scan.Start(line)
 	for u.scan.Next() {
-		key := string(u.scan.Key())
-		if (key == "log" || key == "message") && u.scan.Kind() == jsonscan.String {
-			inner = bytes.TrimRight(u.scan.Text(), "\r\n")
-			return inner, len(inner) > 0
+		switch string(u.scan.Key()) {
+		case "log", "message":
+			if u.scan.Kind() == jsonscan.String {
+				inner = bytes.TrimRight(u.scan.Text(), "\r\n")
+				return inner, len(inner) > 0
+			}
 		}
 	}
 	return nil, false
