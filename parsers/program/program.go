@@ -42,6 +42,7 @@ type Op struct {
 	quoted  bool // ends at the first quote that is not escaped
 	address bool // an address before `:`, which an IPv6 address holds too: ends at the last one before stop
 	stop    []byte
+	kind    plain
 }
 
 // Program is a compiled format. It is not changed by use.
@@ -75,6 +76,7 @@ func (p *Program) Seal() error {
 		if op.address {
 			op.stop = []byte(p.Ops[i+1].Literal)
 		}
+		op.kind = plainOf(op, last)
 	}
 	switch {
 	case len(p.Ops) == 0:
@@ -124,6 +126,12 @@ func (p *Parser) Read(r *record.Record) {
 	at := len(prog.Prefix)
 	for i := range prog.Ops[:prog.wide] {
 		op := &prog.Ops[i]
+		if op.kind != notPlain {
+			if next := op.plain(r, line, at); next >= 0 {
+				at = next
+				continue
+			}
+		}
 		end, next := p.end(line, at, op)
 		if end < 0 {
 			r.Fail(p.missing(line, at, op))
@@ -137,7 +145,9 @@ func (p *Parser) Read(r *record.Record) {
 			if op.Padded {
 				v = bytes.Trim(v, " ")
 			}
-			if reason := p.reader.Take(r, &op.Op, v); reason != record.None {
+			if op.Action == field.Text && len(v) > 2 { // and so not Absent
+				*r.Text(op.Field) = v
+			} else if reason := p.reader.Take(r, &op.Op, v); reason != record.None {
 				r.Fail(reason, at)
 				return
 			}
