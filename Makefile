@@ -78,6 +78,23 @@ bench: ## time the binary on 1 GB logs beside wc, mawk and other tools; docs/per
 	$(GO) run ./bench -binary bench/data/gatemeter -size $(BENCH_SIZE) -peer-size $(BENCH_PEER_SIZE) -rounds $(BENCH_ROUNDS) \
 	  -name $(BENCH_NAME) -peers "$(PEERS)"
 
+# A million messages are 200 MB on the broker's disk; each rate of datagrams is kept for so many seconds.
+BENCH_MESSAGES ?= 2000000
+BENCH_TURNS ?= 3
+BENCH_SECONDS ?= 4
+
+.PHONY: bench-kafka
+bench-kafka: ## Kafka to metrics, beside what reading alone costs; some minutes; writes bench/results/kafka.md
+	@mkdir -p bench/results
+	GATEMETER_BENCH_KAFKA=$(CURDIR)/bench/results/kafka.md GATEMETER_BENCH_MESSAGES=$(BENCH_MESSAGES) GATEMETER_BENCH_ROUNDS=$(BENCH_TURNS) \
+	  $(GO) test -count=1 -v -timeout 30m -run '^TestBenchKafka$$' ./internal/e2e
+
+.PHONY: bench-udp
+bench-udp: ## syslog over UDP, a sender with a pace, beside rsyslog and syslog-ng; some minutes; writes bench/results/udp.md
+	@mkdir -p bench/results
+	GATEMETER_BENCH_UDP=$(CURDIR)/bench/results/udp.md GATEMETER_BENCH_SECONDS=$(BENCH_SECONDS) GATEMETER_BENCH_ROUNDS=$(BENCH_TURNS) \
+	  $(GO) test -count=1 -v -timeout 30m -run '^TestBenchUDP$$' ./internal/e2e
+
 .PHONY: bench-micro
 bench-micro: ## Go's benchmarks of parsing, counting and encoding
 	$(GO) test -run '^$$' -bench . -benchtime 0.5s ./parsers/... ./pipeline/... ./sinks/... ./bench/...

@@ -16,6 +16,9 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	if order := os.Getenv("GATEMETER_BENCH_READER"); order != "" { // a process of TestBenchKafka's
+		os.Exit(readForBench(order))
+	}
 	code, err := buildAndRun(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
