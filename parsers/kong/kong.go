@@ -92,6 +92,7 @@ func (p *Parser) object(r *record.Record) (url []byte) {
 	s := &p.scan
 	var had seen
 	var correlation []byte
+	tries := int32(0)
 	for s.Next() {
 		switch string(s.Key()) {
 		case "started_at":
@@ -116,7 +117,7 @@ func (p *Parser) object(r *record.Record) (url []byte) {
 			}
 		case "tries":
 			if had.first(5) && s.EnterArray() {
-				p.tries(r)
+				tries = p.tries(r)
 			}
 		case "upstream_status":
 			if had.first(6) {
@@ -152,6 +153,7 @@ func (p *Parser) object(r *record.Record) (url []byte) {
 			}
 		}
 	}
+	tried(r, tries)
 	if len(r.RequestID) == 0 {
 		r.RequestID = correlation
 	}

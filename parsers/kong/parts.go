@@ -137,10 +137,9 @@ func (p *Parser) session(r *record.Record) {
 	}
 }
 
-// tries reads the array at hand, an object for each: the address is that of the last one.
-func (p *Parser) tries(r *record.Record) {
+// tries reads the array at hand and returns how many there are. The address is that of the last one.
+func (p *Parser) tries(r *record.Record) (n int32) {
 	var ip, port []byte
-	n := int32(0)
 	for p.scan.Element() {
 		if !p.scan.Enter() {
 			continue
@@ -162,13 +161,13 @@ func (p *Parser) tries(r *record.Record) {
 		}
 	}
 	p.upstream(r, ip, port)
-	tried(r, n)
+	return n
 }
 
-// tried notes that n upstreams were asked, unless upstream_status has had more.
+// tried notes how many tries there were, when Kong has written of each: in place of how many statuses upstream_status has.
 func tried(r *record.Record, n int32) {
 	if n > 0 {
-		r.Tries = max(r.Tries, n)
+		r.Tries = n
 	}
 }
 

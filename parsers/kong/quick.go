@@ -123,7 +123,7 @@ func (p *Parser) quick(r *record.Record) (url []byte, ok bool) {
 	} else {
 		p.scan.Visit(&v[vTries])
 		p.scan.EnterArray()
-		p.tries(r)
+		tried(r, p.tries(r))
 	}
 	if v[vTraceID].Kind == jsonscan.Object {
 		p.scan.Visit(&v[vTraceID])
