@@ -6,7 +6,7 @@ type Reason uint8
 // The reasons. Those from Truncated to NoTime are the malformed ones: the line was no record of its format.
 const (
 	None     Reason = iota
-	Blank           // nothing but white space
+	Blank           // nothing but white space, or a line that is no record and no fault: a header, a gateway's log of itself
 	Oversize        // longer than max_line
 
 	Truncated     // the line ended inside a field or before the format did
