@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -35,13 +37,20 @@ func newStateLookCommand(name, short string, write func(*inspect.State, io.Write
 		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, _, err := where.find()
+			dir, c, err := where.find()
 			if err != nil {
 				return err
 			}
 			state, err := inspect.Look(dir)
 			if err != nil {
 				return &exitError{exitFailed, err}
+			}
+			if c != nil {
+				for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
+					if s := c.Sources[name]; s.Type == "kafka" {
+						state.Groups = append(state.Groups, inspect.Group{Source: name, Group: s.Group})
+					}
+				}
 			}
 			if asJSON {
 				e := json.NewEncoder(cmd.OutOrStdout())

@@ -3,14 +3,17 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 	"github.com/gatemeter/gatemeter/sinks/deadletter"
 	"github.com/gatemeter/gatemeter/sources/cursorfile"
+	"github.com/gatemeter/gatemeter/sources/spool"
 )
 
 func TestState(t *testing.T) {
@@ -91,4 +94,54 @@ func TestState(t *testing.T) {
 	f(1, append(check, "--json"), `"before": true`)
 	damage(40)
 	f(1, check, "finds no cursor", "cursors.bad-N")
+}
+
+// TestStateOfSources: what has been received is counted and looked through; where Kafka's cursors are is said.
+func TestStateOfSources(t *testing.T) {
+	dir := t.TempDir()
+	kept, err := spool.Open(spool.Settings{Dir: filepath.Join(dir, "spool", "lb"), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g spool.Group
+	g.Add([]byte("one"))
+	g.Add([]byte("two"))
+	if _, err := kept.Append(t.Context(), &g); err != nil {
+		t.Fatal(err)
+	}
+	if err := kept.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "c.yaml")
+	config := fmt.Sprintf("data_dir: %q\nsources:\n  gw: {type: kafka, brokers: [\"127.0.0.1:9092\"], topics: [a], group: metrics}\nsinks:\n  g: {type: graphite, address: \"tcp://127.0.0.1:2003\"}\n", dir)
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := func(code int, command string, want ...string) {
+		t.Helper()
+		out, err := output(t, "state", command, "-c", path)
+		if exitCode(err) != code {
+			t.Errorf("state %s: %v, want code %d\n%s", command, err, code, out)
+		}
+		for _, w := range want {
+			if !strings.Contains(out, w) {
+				t.Errorf("state %s says\n%s\nwant %q", command, out, w)
+			}
+		}
+	}
+	f(0, "show", "spool of lb: 2 records, from 0 to 2, in 1 segments, ", `source gw: its cursors are in Kafka, with the committed offsets of group "metrics"`)
+	f(0, "check")
+	segments, err := filepath.Glob(filepath.Join(dir, "spool", "lb", "*.seg"))
+	if err != nil || len(segments) != 1 {
+		t.Fatal(segments, err)
+	}
+	content, err := os.ReadFile(segments[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[20] ^= 1
+	if err := os.WriteFile(segments[0], content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f(1, "check", "damaged: spool of lb: 0000000000000000.seg: no header of a spool segment", "A start leaves out what is damaged")
 }

@@ -7,19 +7,38 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
 
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 	"github.com/gatemeter/gatemeter/sinks/deadletter"
 	"github.com/gatemeter/gatemeter/sources/cursorfile"
+	"github.com/gatemeter/gatemeter/sources/spool"
 )
 
 // State is what a data_dir holds.
 type State struct {
 	*cursorfile.Inspection
 	Letters Letters `json:"dead_letters"`
+	Spools  []Spool `json:"spools"`
+
+	// Groups are the sources whose cursors are in Kafka, as far as a config was given that names them.
+	Groups []Group `json:"groups,omitempty"`
+}
+
+// Spool is what a source has received, and may have to read again.
+type Spool struct {
+	Source string `json:"source"`
+	*spool.Inspection
+}
+
+// Group is a consumer group.
+type Group struct {
+	Source string `json:"source"`
+	Group  string `json:"group"`
 }
 
 // Letters are the dead letters of all sinks.
@@ -59,11 +78,35 @@ func Look(dir string) (*State, error) {
 			}
 		}
 	}
-	return s, nil
+	return s, s.lookAtSpools()
+}
+
+func (s *State) lookAtSpools() error {
+	dir := filepath.Join(s.Dir, "spool")
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		found, err := spool.Inspect(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return fmt.Errorf("look at the spool of %s: %w", e.Name(), err)
+		}
+		s.Spools = append(s.Spools, Spool{e.Name(), found})
+	}
+	return nil
 }
 
 // Damaged reports whether anything is not as it should be.
-func (s *State) Damaged() bool { return len(s.Damage) > 0 || s.Letters.Damaged > 0 }
+func (s *State) Damaged() bool {
+	return len(s.Damage) > 0 || s.Letters.Damaged > 0 || slices.ContainsFunc(s.Spools, func(k Spool) bool { return len(k.Inspection.Damage) > 0 })
+}
 
 // WriteDamage writes what is damaged, what the next start makes of it, and what that costs; or that all is well.
 func (s *State) WriteDamage(w io.Writer) error {
@@ -73,6 +116,14 @@ func (s *State) WriteDamage(w io.Writer) error {
 	}
 	if s.Letters.Damaged > 0 {
 		p.line("damaged: %d lines of the dead letters are none; they are left as they are", s.Letters.Damaged)
+	}
+	for _, k := range s.Spools {
+		for _, d := range k.Inspection.Damage {
+			p.line("damaged: spool of %s: %s", k.Source, d)
+		}
+		if len(k.Inspection.Damage) > 0 {
+			p.line("A start leaves out what is damaged, and says so. That costs the records in it which were not counted and indexed yet.")
+		}
 	}
 	used := s.used()
 	switch {
@@ -137,6 +188,18 @@ func (s *State) WriteText(w io.Writer) error {
 			fmt.Fprintf(t, "  %s\t%.200q\t%d\t%d\t%d\t%s\t%s\n", k.Source, k.Name, k.Read, k.Replay, k.Indexed, nanos(k.Watermark), k.ID)
 		}
 		p.keep(t.Flush())
+	}
+	for _, k := range s.Spools {
+		p.line("spool of %s: %d records, from %d to %d, in %d segments, %d bytes", k.Source, k.Records, k.First, k.Next, k.Segments, k.Bytes)
+		if k.Unfinished > 0 {
+			p.line("  %d bytes at its end are no whole group: they are being written, or a start cuts them off", k.Unfinished)
+		}
+		for _, aside := range k.Inspection.Aside {
+			p.line("  %s: a damaged file that was kept", aside)
+		}
+	}
+	for _, g := range s.Groups {
+		p.line("source %s: its cursors are in Kafka, with the committed offsets of group %q", g.Source, g.Group)
 	}
 	p.line("dead letters: %d in %d files, %d bytes", s.Letters.Letters, s.Letters.Files, s.Letters.Bytes)
 	if s.Damaged() || !s.Exists {

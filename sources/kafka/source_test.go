@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -283,6 +284,45 @@ func TestCorruptBatch(t *testing.T) {
 	if m.said.count("passed over") != 1 {
 		t.Error("not said, or not once")
 	}
+	w.await(m.source.Ready)
+}
+
+// TestStandsStill: a broker that says there is more and sends nothing of it is connected to anew, and that is counted.
+func TestStandsStill(t *testing.T) {
+	w := newWorld(t, kfake.NumBrokers(1))
+	w.put(w.client, 0, "a", "b")
+	var now atomic.Int64 // beside the real time
+	var asked atomic.Int64
+	var recovered atomic.Bool
+	w.cluster.ControlKey(1, func(req kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		fetch := req.(*kmsg.FetchRequest)
+		p := fetch.Topics[0].Partitions[0]
+		if p.Partition != 0 || p.FetchOffset >= 2 || recovered.Load() {
+			return nil, nil, false
+		}
+		if asked.Add(1) == 3 {
+			now.Store(int64(stallTime + time.Second))
+		}
+		resp := fetch.ResponseKind().(*kmsg.FetchResponse)
+		topic, part := kmsg.NewFetchResponseTopic(), kmsg.NewFetchResponseTopicPartition()
+		topic.Topic, part.HighWatermark, part.LastStableOffset = "logs", 2, 2
+		topic.Partitions = append(topic.Partitions, part)
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+	m := w.start(func(s *Settings) { s.Now = func() time.Time { return time.Now().Add(time.Duration(now.Load())) } })
+	w.await(func() error {
+		if total := m.source.Stats(); total.Total().Restarts != 1 {
+			return fmt.Errorf("%+v", total)
+		}
+		if m.said.count("the broker has more and sends nothing") != 1 {
+			return errors.New("not said, or not once")
+		}
+		return nil
+	})
+	recovered.Store(true)
+	same(t, w.has("logs-0", 2), []string{"a", "b"})
 	w.await(m.source.Ready)
 }
 
