@@ -5,17 +5,13 @@
 // the sketch on their hashes, and Merge commutes. So any number of workers, and a restart, give the same number.
 package distinct
 
-import (
-	"github.com/axiomhq/hyperloglog"
-	"github.com/cespare/xxhash/v2"
-)
+import "github.com/cespare/xxhash/v2"
 
 const (
 	// Exact is how many different values are counted without error.
 	Exact = 96
 
-	precision = 12 // 4096 registers of a byte
-	smallest  = 8  // slots of a fresh table
+	smallest = 8 // slots of a fresh table
 )
 
 // Hash returns the hash by which Add knows value: the same in every process, so that counters of several can be merged. It
@@ -31,14 +27,14 @@ func Hash(value []byte) uint64 {
 type Counter struct {
 	n      int      // values in table
 	table  []uint64 // open addressing, a power of two long, 0 is a free slot; unused while sketch is
-	sketch *hyperloglog.Sketch
-	spare  *hyperloglog.Sketch // kept over Reset
+	sketch *registers
+	spare  *registers // kept over Reset
 }
 
 // Add counts the value with this Hash.
 func (c *Counter) Add(hash uint64) {
 	if c.sketch != nil {
-		c.sketch.InsertHash(hash)
+		c.sketch.add(hash)
 		return
 	}
 	if c.table == nil {
@@ -50,7 +46,7 @@ func (c *Counter) Add(hash uint64) {
 	}
 	if c.n == Exact {
 		c.toSketch()
-		c.sketch.InsertHash(hash)
+		c.sketch.add(hash)
 		return
 	}
 	if c.n*4 >= len(c.table)*3 {
@@ -84,15 +80,13 @@ func (c *Counter) Merge(o *Counter) {
 	if c.sketch == nil {
 		c.toSketch()
 	}
-	if err := c.sketch.Merge(o.sketch); err != nil {
-		panic("BUG: merge of sketches of one precision: " + err.Error())
-	}
+	c.sketch.merge(o.sketch)
 }
 
 // Count returns how many different values were added.
 func (c *Counter) Count() int64 {
 	if c.sketch != nil {
-		return int64(c.sketch.Estimate())
+		return c.sketch.estimate()
 	}
 	return int64(c.n)
 }
@@ -103,7 +97,7 @@ func (c *Counter) Reset() {
 	c.n = 0
 	if c.sketch != nil {
 		c.spare, c.sketch = c.sketch, nil
-		c.spare.Reset()
+		*c.spare = registers{}
 	}
 }
 
@@ -120,15 +114,11 @@ func (c *Counter) grow() {
 func (c *Counter) toSketch() {
 	c.sketch, c.spare = c.spare, nil
 	if c.sketch == nil {
-		sketch, err := hyperloglog.NewSketch(precision, false)
-		if err != nil {
-			panic("BUG: new sketch: " + err.Error())
-		}
-		c.sketch = sketch
+		c.sketch = &registers{}
 	}
 	for _, hash := range c.table {
 		if hash != 0 {
-			c.sketch.InsertHash(hash)
+			c.sketch.add(hash)
 		}
 	}
 	clear(c.table)
