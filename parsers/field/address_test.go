@@ -9,7 +9,7 @@ func TestPublic(t *testing.T) {
 			t.Errorf("%s: %v", a, got)
 		}
 	}
-	f("81.2.69.143", true)
+	f("203.0.113.7", true)
 	f("172.15.0.1", true)
 	f("172.16.0.1", false)
 	f("172.31.255.255", false)
