@@ -389,3 +389,27 @@ func BenchmarkScrape(b *testing.B) {
 		}
 	}
 }
+
+// TestKafkaLag: how far behind a partition is, in messages and in the seconds since the newest that was read was written.
+func TestKafkaLag(t *testing.T) {
+	now := time.UnixMilli(1_795_262_400_000)
+	f := func(p kafka.PartitionStats, want string) {
+		t.Helper()
+		p.Name = "logs-3"
+		var got []string
+		Kafka("gw", kafka.Stats{Partitions: []kafka.PartitionStats{p}}, now, func(s Sample) {
+			if strings.Contains(s.Name, "_lag_") {
+				got = append(got, fmt.Sprintf("%s=%v", strings.TrimPrefix(s.Name, "gatemeter_kafka_lag_"), s.Value))
+			}
+		})
+		if fmt.Sprint(got) != want {
+			t.Errorf("%+v: %v, want %v", p, got, want)
+		}
+	}
+	newest := now.UnixMilli() - 90_000
+	f(kafka.PartitionStats{Next: 40, High: 100, Newest: newest}, "[messages=60 seconds=90]")
+	f(kafka.PartitionStats{Next: 100, High: 100, Newest: newest}, "[messages=0 seconds=0]")
+	f(kafka.PartitionStats{Next: 40, High: 100}, "[messages=60 seconds=0]")
+	f(kafka.PartitionStats{Next: 40, High: 100, Newest: newest + 100_000}, "[messages=60 seconds=0]") // a clock that is ahead
+	f(kafka.PartitionStats{Next: 40, High: -1}, "[]")
+}

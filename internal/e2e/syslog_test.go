@@ -257,48 +257,57 @@ func TestDatagramBurst(t *testing.T) {
 
 // TestIdleConnections: ten thousand connections that say little take little memory, and one more sender is heard at once.
 func TestIdleConnections(t *testing.T) {
+	line := clfLine("/idle") + "\n"
+	t.Run("syslog", func(t *testing.T) {
+		idleConnections(t, object{"type": "syslog", "format": "combined"}, "tcp://", line, 12<<10, "gatemeter_syslog_open_connections")
+	})
+	t.Run("http", func(t *testing.T) {
+		post := fmt.Sprintf("POST / HTTP/1.1\r\nHost: g\r\nContent-Length: %d\r\n\r\n%s", len(line), line)
+		idleConnections(t, object{"type": "http", "format": "combined", "dedupe": "never"}, "http://", post, 32<<10, "gatemeter_http_open_connections")
+	})
+}
+
+// idleConnections has ten thousand connections say text, and nothing more; most is what each may take, in bytes.
+func idleConnections(t *testing.T, source object, scheme, text string, most int64, open string) {
 	const n = 10_000
 	address := servers.FreeAddress(t)
-	r := newReceiver(t, object{"tcp": object{"type": "syslog", "listen": []string{"tcp://" + address}, "format": "combined", "max_connections": n + 1}}, false)
+	source["listen"], source["max_connections"] = []string{scheme + address}, n+1
+	r := newReceiver(t, object{"in": source}, false)
 	process := r.live(t)
-	line := clfLine("/idle") + "\n"
 	received := func(want int) {
 		t.Helper()
 		servers.Await(t, time.Minute, func() error {
-			if got := r.metric(t, "gatemeter_syslog_appended_messages_total"); got != float64(want) {
-				return fmt.Errorf("%v messages of %d", got, want)
+			if got := r.metric(t, "gatemeter_source_read_lines_total"); got != float64(want) {
+				return fmt.Errorf("%v lines of %d", got, want)
 			}
 			return nil
 		})
 	}
-	before := resident(t, process.PID())
-	for range n {
+	say := func() net.Conn {
+		t.Helper()
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
-		if _, err := conn.Write([]byte(line)); err != nil {
+		if _, err := conn.Write([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
+		return conn
+	}
+	before := resident(t, process.PID())
+	for range n {
+		defer say().Close()
 	}
 	received(n)
-	if open := r.metric(t, "gatemeter_syslog_open_connections"); open != n {
-		t.Errorf("%v connections are open", open)
+	if got := r.metric(t, open); got != n {
+		t.Errorf("%v connections are open", got)
 	}
 	each := (resident(t, process.PID()) - before) / n
 	t.Logf("%d bytes of resident memory a connection", each)
-	if each > 12<<10 { // what the collector has not taken yet is among it
+	if each > most { // what the collector has not taken yet is among it
 		t.Errorf("an idle connection takes %d bytes", each)
 	}
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := conn.Write([]byte(line)); err != nil {
-		t.Fatal(err)
-	}
+	defer say().Close()
 	received(n + 1)
 	process.Stop()
 }

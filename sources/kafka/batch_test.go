@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -342,6 +344,35 @@ func bombRecords(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return bomb.Bytes()
+}
+
+// TestBomb: a gibibyte in a mebibyte, as a message or as a batch of messages, takes little memory, and what follows is read.
+func TestBomb(t *testing.T) {
+	var part bytes.Buffer
+	z := gzip.NewWriter(&part)
+	_, err := z.Write(make([]byte, 1<<20))
+	if err = errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	message := written{values: []string{string(bytes.Repeat(part.Bytes(), 1<<10)), "after"}}
+	batch := written{base: 6, bits: int16(compress.Gzip), last: 3, count: 4}.with(bombRecords(t))
+	allocated := func() uint64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.TotalAlloc
+	}
+	before := allocated()
+	payloads := func(f *filler) { f.split.MaxBytes = maxPayload }
+	got, err := filled(t, payloads, answer{records: join(message), stable: 2}, 0)
+	if want := []string{"[0,1) oversize", "[1,2) after ."}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("a message: %.300q, %v, want %q", got, err, want)
+	}
+	if _, err := filled(t, payloads, answer{records: batch, stable: 10}, 6); !errors.Is(err, errCorrupt) || !strings.Contains(err.Error(), "when decompressed") {
+		t.Errorf("a batch: %v", err)
+	}
+	if n := allocated() - before; n > 128<<20 { // a payload of 16 MiB, and what it took to grow it
+		t.Errorf("%d MB were allocated", n>>20)
+	}
 }
 
 // FuzzFill: whatever a broker sends, offsets only rise, without a gap, and nothing is beyond what the batches say.
