@@ -16,6 +16,7 @@ import (
 	"github.com/gatemeter/gatemeter/parsers/escape"
 	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/parsers/jsonlog"
+	"github.com/gatemeter/gatemeter/parsers/jsonscan"
 	"github.com/gatemeter/gatemeter/parsers/kong"
 	"github.com/gatemeter/gatemeter/parsers/nginx"
 	"github.com/gatemeter/gatemeter/parsers/program"
@@ -69,6 +70,7 @@ type Parser struct {
 	stream *program.Parser
 	texts  [numTexts]reader
 	docker docker.Unwrapper
+	own    jsonscan.Scanner // of what gateways log about themselves
 
 	reader  field.Reader
 	arena   []byte // unescaped text, valid until Reset
@@ -111,6 +113,7 @@ func (p *Parser) Reset(partition *batch.Partition) {
 	p.ssl.Reset(partition)
 	p.stream.Reset(partition)
 	p.docker.Reset()
+	p.own.Reset()
 	for _, t := range p.texts {
 		t.Reset(partition)
 	}

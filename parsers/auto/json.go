@@ -18,6 +18,9 @@ func (p *Parser) readJSON(r *record.Record) {
 	if r.Reason == record.UnknownFormat && r.Line[0] == '{' {
 		p.unwrap(r) // Filebeat's and its like
 	}
+	if r.Reason == record.UnknownFormat && r.Line[0] == '{' {
+		p.passApplication(r)
+	}
 }
 
 // unwrap reads the line that a log shipper has put into r.Line's object. It returns false, and has read nothing, when there is none

@@ -97,7 +97,7 @@ func narrowShape(line []byte) shape {
 		}
 	case line[0] <= '9' && isSquid(line):
 		return squidText
-	case line[0] <= '9' && isNginxError(line):
+	case line[0] <= '9' && isSlashed(line) && (isNginxError(line) || isLeveled(line)), (line[0] < '0' || line[0] > '9') && beginsSelfLog(line):
 		return selfLog
 	}
 	return wordShape(line)
@@ -112,7 +112,7 @@ func bracketShape(line []byte) shape {
 		return jsonLine // a logger's batch
 	case bytes.HasPrefix(line, []byte("[GIN")):
 		return krakendText
-	case isErrorLog(line):
+	case isErrorLog(line), beginsSelfLog(line):
 		return selfLog
 	case len(line) > len("[10/Oct/2000:13:55:36 -0700]") && line[27] == ']':
 		return ssl
@@ -139,7 +139,12 @@ func isErrorLog(line []byte) bool {
 
 // isNginxError reports whether line is of nginx's error log: `2025/10/10 11:55:36 [error] 31#31: …`.
 func isNginxError(line []byte) bool {
-	return len(line) > 30 && line[4] == '/' && line[7] == '/' && line[10] == ' ' && line[13] == ':' && line[16] == ':' && line[19] == ' ' && line[20] == '['
+	return isSlashed(line) && line[19] == ' ' && line[20] == '['
+}
+
+// isSlashed reports whether line begins with 2025/10/10 and a time.
+func isSlashed(line []byte) bool {
+	return len(line) > 30 && line[4] == '/' && line[7] == '/' && line[10] == ' ' && line[13] == ':' && line[16] == ':'
 }
 
 // hashShape is that of a W3C log's own lines.
@@ -185,6 +190,9 @@ func datedShape(line []byte) shape {
 			return iis
 		}
 	case 'T':
+		if isLeveled(line) {
+			return selfLog
+		}
 		if n := bytes.IndexByte(line[:min(len(line), 64)], ' '); n > 0 && line[n-1] == 'Z' {
 			return clb
 		}
