@@ -60,12 +60,16 @@ func (s *Settings) bareParser(parser Parser) BareParser {
 // parseBare reads recs, whose lines have not been masked, and masks those that have to be.
 func (w *worker) parseBare(source int, recs []record.Record) {
 	w.tryBare(source, recs)
-	for i := range recs {
-		if r := &recs[i]; r.Reason != record.None {
-			r.Clear()
-			w.mask(r.Line)
-			w.parse(source, recs[i:i+1])
+	for len(recs) > 0 {
+		n := 0 // to be masked
+		for ; n < len(recs) && recs[n].Reason != record.None; n++ {
+			recs[n].Clear()
+			w.mask(recs[n].Line)
 		}
+		if n > 0 {
+			w.parse(source, recs[:n])
+		}
+		recs = recs[min(n+1, len(recs)):] // the one behind them is read
 	}
 }
 

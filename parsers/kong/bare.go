@@ -72,13 +72,14 @@ func anyMasked(keys []jsonscan.Key, masks func(member string) bool) bool {
 // ParseBare reads lines in which secrets have not been masked, and fails those that have to be.
 func (p *Parser) ParseBare(recs []record.Record) {
 	for i := range recs {
-		if r := &recs[i]; !p.readBare(r) {
+		if r := &recs[i]; !p.ReadBare(r) {
 			r.Fail(record.Unexpected, -1)
 		}
 	}
 }
 
-func (p *Parser) readBare(r *record.Record) (ok bool) {
+// ReadBare is ParseBare for one record. It returns false when the line has to be masked.
+func (p *Parser) ReadBare(r *record.Record) (ok bool) {
 	p.scan.Start(r.Line)
 	v, fields := &p.values, p.bare.fields
 	if !p.scan.Extract(tree, v[:]) || v[vSession].Kind != jsonscan.Nothing || !p.numbers(r) || r.TimeNanos == 0 {

@@ -7,8 +7,18 @@ import (
 )
 
 func BenchmarkParse(b *testing.B) {
+	benchmark(b, (*Parser).Parse)
+}
+
+// BenchmarkParseBare is of the fields that metrics are made of, from a line that is not masked.
+func BenchmarkParseBare(b *testing.B) {
+	benchmark(b, (*Parser).ParseBare)
+}
+
+func benchmark(b *testing.B, parse func(*Parser, []record.Record)) {
 	line := []byte(lines(b)["testdata/http.log"][0])
 	p := New()
+	p.Bare(usual, func(string) bool { return false })
 	recs := make([]record.Record, 1)
 	b.SetBytes(int64(len(line)))
 	b.ReportAllocs()
@@ -16,6 +26,6 @@ func BenchmarkParse(b *testing.B) {
 		recs[0].Reset()
 		recs[0].Line = line
 		p.Reset(nil)
-		p.Parse(recs)
+		parse(p, recs)
 	}
 }
