@@ -21,7 +21,8 @@ type Histogram struct {
 	count, zeros  int64
 	sum, min, max int64 // nanoseconds
 	first         int   // index of counts[0]
-	counts        []uint64
+	counts        []uint32
+	carried       map[int]int64 // by bucket, what its count has no bits for, a multiple of 1<<32: nearly always nil
 }
 
 // Add counts one value of ns nanoseconds; a negative one is taken as 0.
@@ -44,7 +45,19 @@ func (h *Histogram) Add(ns int64) {
 	if uint(i-h.first) >= uint(len(h.counts)) {
 		h.cover(i, i)
 	}
-	h.counts[i-h.first]++
+	n := &h.counts[i-h.first]
+	if *n++; *n == 0 {
+		h.carry(i, 1<<32)
+	}
+}
+
+// carry adds n to what bucket i has carried. Counts have half the bits they may need, so that those of more series stay near the
+// processor.
+func (h *Histogram) carry(i int, n int64) {
+	if h.carried == nil {
+		h.carried = map[int]int64{}
+	}
+	h.carried[i] += n
 }
 
 // Merge adds all that o counted. o is not changed.
@@ -66,7 +79,12 @@ func (h *Histogram) Merge(o *Histogram) {
 	h.cover(o.first, o.first+len(o.counts)-1)
 	into := h.counts[o.first-h.first:]
 	for i, n := range o.counts {
-		into[i] += n
+		if into[i] += n; into[i] < n {
+			h.carry(o.first+i, 1<<32)
+		}
+	}
+	for i, n := range o.carried {
+		h.carry(i, n)
 	}
 }
 
@@ -99,9 +117,6 @@ func (h *Histogram) Max() int64 { return h.max }
 // Zeros returns how many values were 0: they have a bucket of their own.
 func (h *Histogram) Zeros() int64 { return h.zeros }
 
-// Buckets returns the index of the first bucket and the buckets' counts. The slice is h's own: valid until h is next changed.
-func (h *Histogram) Buckets() (first int, counts []uint64) { return h.first, h.counts }
-
 // Quantile returns the value, in seconds, at or below which the share q of all values lies (the nearest rank: of n values
 // the ⌈q·n⌉th smallest), off by at most 1.09 % and never outside [Min, Max]. It returns 0 when there is no value.
 func (h *Histogram) Quantile(q float64) float64 {
@@ -117,6 +132,9 @@ func (h *Histogram) Quantile(q float64) float64 {
 	seen := h.zeros
 	for i, n := range h.counts {
 		seen += int64(n)
+		if h.carried != nil {
+			seen += h.carried[h.first+i]
+		}
 		if seen >= rank {
 			// The geometric middle of the bucket is off by the same factor, 2^(1/64), at either end.
 			v := math.Exp2((float64(h.first+i) + 0.5) / perOctave)
@@ -138,7 +156,7 @@ func (h *Histogram) cover(lo, hi int) {
 	n := (hi - lo + chunk) &^ (chunk - 1)
 	old, shift := h.counts, h.first-lo
 	if cap(old) < n {
-		h.counts = make([]uint64, n)
+		h.counts = make([]uint32, n)
 		if len(old) > 0 {
 			copy(h.counts[shift:], old)
 		}

@@ -111,7 +111,7 @@ func same(a, b *Histogram) bool {
 	if a.count != b.count || a.zeros != b.zeros || a.sum != b.sum || a.min != b.min || a.max != b.max {
 		return false
 	}
-	at := func(h *Histogram, i int) uint64 {
+	at := func(h *Histogram, i int) uint32 {
 		if i -= h.first; i < 0 || i >= len(h.counts) {
 			return 0
 		}
@@ -123,6 +123,44 @@ func same(a, b *Histogram) bool {
 		}
 	}
 	return true
+}
+
+// TestCarry: a bucket may count more than its 32 bits hold.
+func TestCarry(t *testing.T) {
+	almost := func() *Histogram { // 1<<32 - 1 values of 1 s, one of 2 s
+		h := &Histogram{}
+		h.Add(1e9)
+		h.Add(2e9)
+		h.counts[Index(1e9)-h.first] = math.MaxUint32
+		h.count = 1 << 32
+		return h
+	}
+	f := func(what string, h *Histogram, count int64) {
+		t.Helper()
+		if h.count != count {
+			t.Errorf("%s: %d values, want %d", what, h.count, count)
+		}
+		if got := h.Quantile(0.999); math.Abs(got-1) > 0.011 {
+			t.Errorf("%s: quantile %v, want about 1", what, got)
+		}
+		if got := h.Quantile(1); math.Abs(got-2) > 0.022 {
+			t.Errorf("%s: the largest is %v, want about 2", what, got)
+		}
+	}
+	h := almost()
+	f("full", h, 1<<32)
+	h.Add(1e9)
+	h.Add(1e9)
+	f("added", h, 1<<32+2)
+	h.Merge(almost())
+	f("merged", h, 1<<33+2)
+	var sum Histogram
+	sum.Merge(h)
+	sum.Merge(h)
+	f("merged twice", &sum, 1<<34+4)
+	sum.Reset()
+	sum.Merge(almost())
+	f("reset", &sum, 1<<32)
 }
 
 func TestSteadyStateAllocatesNothing(t *testing.T) {
