@@ -57,9 +57,38 @@ func (s *Settings) bareParser(parser Parser) BareParser {
 	return nil
 }
 
+// bareSource is a source as one worker reads it bare.
+type bareSource struct {
+	parser      BareParser // nil: it cannot be
+	lines, vain int        // of the task at hand: how many were tried, and how many of them had to be masked
+	rest        int        // tasks that are to come without a try
+}
+
+// restAfterVain is for how many tasks no line is tried after one in which most had to be masked: they were read twice.
+const restAfterVain = 31
+
+// try reports whether a task's lines are to be read bare.
+func (b *bareSource) try() bool {
+	b.lines, b.vain = 0, 0
+	if b.rest > 0 {
+		b.rest--
+		return false
+	}
+	return b.parser != nil
+}
+
+// learn comes after each task that was tried.
+func (b *bareSource) learn() {
+	if 2*b.vain > b.lines {
+		b.rest = restAfterVain
+	}
+}
+
 // parseBare reads recs, whose lines have not been masked, and masks those that have to be.
 func (w *worker) parseBare(source int, recs []record.Record) {
 	w.tryBare(source, recs)
+	b := &w.bare[source]
+	b.lines += len(recs)
 	for len(recs) > 0 {
 		n := 0 // to be masked
 		for ; n < len(recs) && recs[n].Reason != record.None; n++ {
@@ -67,6 +96,7 @@ func (w *worker) parseBare(source int, recs []record.Record) {
 			w.mask(recs[n].Line)
 		}
 		if n > 0 {
+			b.vain += n
 			w.parse(source, recs[:n])
 		}
 		recs = recs[min(n+1, len(recs)):] // the one behind them is read
@@ -84,7 +114,7 @@ func (w *worker) tryBare(source int, recs []record.Record) {
 				"offset", recs[0].Offset, "panic", fmt.Sprint(failure))
 		}
 	}()
-	w.bare[source].ParseBare(recs)
+	w.bare[source].parser.ParseBare(recs)
 }
 
 // mask masks the secrets of a line.

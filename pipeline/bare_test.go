@@ -154,6 +154,44 @@ func TestLinesThatLeaveAreMasked(t *testing.T) {
 	}
 }
 
+// tried counts the lines that are tried bare.
+type tried struct {
+	*kong.Parser
+	lines *int
+}
+
+func (p tried) ParseBare(recs []record.Record) {
+	*p.lines += len(recs)
+	p.Parser.ParseBare(recs)
+}
+
+// TestVainTriesAreFew: lines that have to be masked are not read twice, but for those of a task now and then.
+func TestVainTriesAreFew(t *testing.T) {
+	f := func(data string, want int) {
+		t.Helper()
+		lines := 0
+		set := kongSettings(t, redact.DefaultNames(), Service)
+		set.Sources[0].NewParser = func() Parser { return tried{kong.New(), &lines} }
+		p, err := New(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
+		for i := range uint64(2 * (restAfterVain + 1)) {
+			b := &sharedBatch{Batch: &batch.Batch{Partition: k.Partition, Data: []byte(data), Next: int64(len(data))}, left: 1, pipe: p}
+			p.workers[0].process(&task{partition: k, batch: b, number: i, to: b.Next, metrics: true, now: 2e18, spans: []*span{nil}})
+		}
+		if lines != want {
+			t.Errorf("%d lines are tried of\n%swant %d", lines, data, want)
+		}
+	}
+	const good, bad = `{"started_at":1726783839538}` + "\n", `{"started_at":1726783839538,"service":{"name":"a=b"}}` + "\n"
+	f(good+good+good, 3*2*(restAfterVain+1))
+	f(good+bad, 2*2*(restAfterVain+1))
+	f(good+bad+bad, 3*2)
+	f("no JSON\n", 2)
+}
+
 // panicking is a BareParser that panics at a line that is bare.
 type panicking struct{ *kong.Parser }
 

@@ -22,6 +22,11 @@
 // learns the watermark before its first line and leaves the one after its last (microseconds); then counts. The numbers
 // are the same for any number of workers.
 //
+// # Lines that are not masked
+//
+// Secrets are masked in a line before it is parsed. A task whose records go nowhere leaves that out where a parser can prove, line
+// by line, that nothing that is counted would differ (bare.go); lines that are shown to the operator are masked all the same.
+//
 // # Sinks that are slow or down
 //
 // Nobody waits for a sink. A lane (lane.go, deliver.go) queues panes, a newer one of a window in place of the older; past its bound

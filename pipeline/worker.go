@@ -32,7 +32,7 @@ type task struct {
 type worker struct {
 	pipeline *Pipeline
 	parsers  []Parser     // by source
-	bare     []BareParser // by source: the same, nil where it is none
+	bare     []bareSource // by source
 	series   *dictionary
 	windows  map[windowKey]*window
 	free     []*cell
@@ -69,7 +69,7 @@ func newWorker(p *Pipeline) *worker {
 	w := &worker{pipeline: p, series: newDictionary(maphash.MakeSeed()), windows: map[windowKey]*window{}}
 	for i := range p.set.Sources {
 		parser := p.set.Sources[i].NewParser()
-		w.parsers, w.bare = append(w.parsers, parser), append(w.bare, p.set.bareParser(parser))
+		w.parsers, w.bare = append(w.parsers, parser), append(w.bare, bareSource{parser: p.set.bareParser(parser)})
 	}
 	w.bodies = make([]*Body, len(p.set.RecordSinks))
 	return w
@@ -93,10 +93,13 @@ func (w *worker) process(t *task) {
 	w.watermark, w.lastTime = cursor.NoWatermark, 0
 	w.counts, w.sample = Counts{}, malformed{}
 	records := w.open(t)
-	w.masked = records || w.bare[p.number] == nil
+	w.masked = records || !w.bare[p.number].try()
 	if records || t.metrics {
 		w.parsers[p.number].Reset(p.Partition)
 		w.split(t)
+		if !w.masked {
+			w.bare[p.number].learn()
+		}
 	}
 	before := p.pass(t, w)
 	w.submit(t)

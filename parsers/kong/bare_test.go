@@ -115,7 +115,7 @@ func TestBareMustBeMasked(t *testing.T) {
 		p, recs := New(), make([]record.Record, 1)
 		recs[0].Reset()
 		recs[0].Line = []byte(line)
-		if !p.Bare(usual, r.MasksMember) {
+		if !p.Bare(usual|record.Fields(record.Domain), r.MasksMember) {
 			return
 		}
 		if p.ParseBare(recs); recs[0].Reason == record.None {
@@ -131,6 +131,7 @@ func TestBareMustBeMasked(t *testing.T) {
 	f(`{"started_at":1,"request":{"url":"http:\/\/a.example\/token=b"}}`)
 	f(`{"started_at":1,"request":{"uri":"?token=b"}}`)
 	f(`{"started_at":1,"request":{"uri":"http:\/\/a.example?token=b"}}`)
+	f(`{"started_at":1,"request":{"uri":"\/","url":"\/?token=b:\/\/c\/"}}`)
 	f(`{"started_at":1,"consumer":{"username":"token=b"}}`)
 	f(`{"started_at":1,"service":{"name":["token=b"]}}`)
 	f(`{"started_at":1,"upstream_status":"GET \/?token=a 200"}`)
