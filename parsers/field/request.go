@@ -17,7 +17,10 @@ func SplitRequest(r *record.Record, request []byte) {
 	}
 	fill(&r.Method, request[:i:i])
 	target := request[i+1:]
-	if j := bytes.LastIndexByte(target, ' '); j >= 0 && isProtocol(target[j+1:]) {
+	if j := len(target) - len(" HTTP/1.1"); j >= 0 && (string(target[j:]) == " HTTP/1.1" || string(target[j:]) == " HTTP/2.0") {
+		fill(&r.HTTPVersion, httpVersion(target[j+1:]))
+		target = target[:j:j]
+	} else if j := bytes.LastIndexByte(target, ' '); j >= 0 && isProtocol(target[j+1:]) {
 		fill(&r.HTTPVersion, httpVersion(target[j+1:]))
 		target = target[:j:j]
 	} else if j > 0 && string(target[j+1:]) == "-" {

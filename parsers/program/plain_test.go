@@ -114,3 +114,30 @@ func TestPlain(t *testing.T) {
 	f(record.UpstreamDuration, 250e6)
 	f(record.Tries, 1)
 }
+
+// TestFollows looks for literals of all lengths in all places, with one byte changed and without.
+func TestFollows(t *testing.T) {
+	line := []byte(`" "0123456789abcdef" - [x] "`)
+	for n := range 12 {
+		for at := range len(line) - n + 1 {
+			for change := range n + 1 {
+				literal := append(line[at:at+n:at+n], 0)
+				literal[change] ^= 1
+				p := &Program{Ops: []Op{{Op: field.Op{Action: field.TimeISO}, Literal: string(literal[:n]), Length: 1}}}
+				if err := p.Seal(); err != nil {
+					t.Fatal(err)
+				}
+				if got, want := p.Ops[0].follows(line, at, at+n), change == n; got != want {
+					t.Errorf("%q follows at %d of %q: %v", literal[:n], at, line, got)
+				}
+			}
+		}
+		p := &Program{Ops: []Op{{Op: field.Op{Action: field.TimeISO}, Literal: string(make([]byte, n+1)), Length: 1}}}
+		if err := p.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		if p.Ops[0].follows(line, len(line)-n, len(line)+1) {
+			t.Errorf("%d zeros follow behind the line's end", n+1)
+		}
+	}
+}

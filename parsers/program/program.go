@@ -10,6 +10,7 @@ package program
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -43,6 +44,8 @@ type Op struct {
 	address bool // an address before `:`, which an IPv6 address holds too: ends at the last one before stop
 	stop    []byte
 	kind    plain
+
+	word, mask uint64 // Literal as the low bytes of a word, and which these are; 0 for one that is empty or longer than a word
 }
 
 // Program is a compiled format. It is not changed by use.
@@ -77,6 +80,10 @@ func (p *Program) Seal() error {
 			op.stop = []byte(p.Ops[i+1].Literal)
 		}
 		op.kind = plainOf(op, last)
+		if n := len(op.Literal); n <= 8 {
+			op.mask = 1<<(8*n) - 1
+			op.word = binary.LittleEndian.Uint64([]byte(op.Literal + "\x00\x00\x00\x00\x00\x00\x00\x00"))
+		}
 	}
 	switch {
 	case len(p.Ops) == 0:
@@ -177,7 +184,7 @@ func (p *Parser) end(line []byte, at int, op *Op) (end, next int) {
 	literal := op.Literal
 	if op.Length > 0 {
 		end = at + op.Length
-		if next = end + len(literal); next <= len(line) && string(line[end:next]) == literal {
+		if next = end + len(literal); op.follows(line, end, next) {
 			return end, next
 		}
 		if literal == "" {
@@ -188,8 +195,11 @@ func (p *Parser) end(line []byte, at int, op *Op) (end, next int) {
 	case literal == "":
 		return len(line), len(line)
 	case op.quoted:
-		end = p.quote(line, at)
-		if next = end + len(literal); end < 0 || next > len(line) || string(line[end:next]) != literal {
+		end = at + bytes.IndexByte(line[at:], '"')
+		if end <= at || line[end-1] == '\\' {
+			end = p.quote(line, at)
+		}
+		if next = end + len(literal); end < 0 || !op.follows(line, end, next) {
 			return -1, 0
 		}
 		return end, next
@@ -219,10 +229,18 @@ func (p *Parser) end(line []byte, at int, op *Op) (end, next int) {
 		if next > len(line) {
 			return -1, 0
 		}
-		if (len(literal) == 1 || string(line[end:next]) == literal) && !(op.list && field.InList(line, at, end)) {
+		if (len(literal) == 1 || op.follows(line, end, next)) && !(op.list && field.InList(line, at, end)) {
 			return end, next
 		}
 	}
+}
+
+// follows reports whether op's literal stands in line from at to next.
+func (op *Op) follows(line []byte, at, next int) bool {
+	if at+8 <= len(line) && op.mask != 0 {
+		return binary.LittleEndian.Uint64(line[at:])&op.mask == op.word
+	}
+	return next <= len(line) && string(line[at:next]) == op.Literal
 }
 
 // quote returns where the first double quote from at on is that no backslash escapes, -1 when there is none.

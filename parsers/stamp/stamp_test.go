@@ -245,3 +245,22 @@ func TestAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestCLFOfAnotherByte: a time is the one before only when all its bytes are.
+func TestCLFOfAnotherByte(t *testing.T) {
+	known := []byte("10/Oct/2000:13:55:36 -0700")
+	for i := range known {
+		for bit := range 8 {
+			other := append([]byte(nil), known...)
+			other[i] ^= 1 << bit
+			var fresh, cached Cache
+			if _, ok := cached.CLF(known); !ok {
+				t.Fatal("not read")
+			}
+			wantNS, want := fresh.CLF(other)
+			if ns, ok := cached.CLF(other); ns != wantNS || ok != want {
+				t.Errorf("%q after %q: %d, %v; alone %d, %v", other, known, ns, ok, wantNS, want)
+			}
+		}
+	}
+}
