@@ -52,7 +52,7 @@ var thirdParty = map[string]struct {
 	"github.com/google/go-cmp":                   {[]string{"_test"}, "differences that can be read"},
 	"github.com/klauspost/compress":              {[]string{"sources/file", "sources/envelope", "sources/kafka", "sources/push", "sinks/elasticsearch", "internal/e2e"}, "zstd of rotated logs and of what is pushed; gzip of payloads and of bulk bodies; Kafka's batches"},
 	"github.com/prometheus/client_golang":        {[]string{"internal/admin"}, "our own /metrics"},
-	"github.com/segmentio/kafka-go":              {[]string{"sources/kafka"}, "Kafka's protocol"},
+	"github.com/segmentio/kafka-go":              {[]string{"sources/kafka", "internal/e2e"}, "Kafka's protocol; and, by itself, what reading is measured beside"},
 	"github.com/spf13/cobra":                     {[]string{"cmd/gatemeter"}, "the command line"},
 	"github.com/spf13/pflag":                     {[]string{"cmd/gatemeter"}, "the command line"},
 	"github.com/spf13/viper":                     {[]string{"config"}, "YAML and environment"},
