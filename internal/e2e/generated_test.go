@@ -69,7 +69,7 @@ func TestGenerated(t *testing.T) {
 	s := startStack(t, "10s:2h")
 	j := generateLogs(t, lines)
 	want := ask(t, j)
-	if want.totals["malformed"] == 0 || want.totals["late"] == 0 || want.totals["counted"] < lines*9/10 {
+	if want.totals["malformed"] == 0 || want.totals["late"] == 0 || want.totals["counted"] < lines*8/10 {
 		t.Fatalf("the logs are not what was asked for: %v", want.totals)
 	}
 
@@ -78,8 +78,7 @@ func TestGenerated(t *testing.T) {
 	if err := servers.Start(t, whole.command("--once")).Wait(20 * time.Minute); err != nil {
 		t.Fatalf("run --once: %v", err)
 	}
-	took := time.Since(started)
-	t.Logf("%d lines in %v", lines, took)
+	t.Logf("%d lines in %v", lines, time.Since(started))
 	servers.Await(t, 2*time.Minute, func() error { return s.compare(t, "whole", j.Rollups, want, true) })
 
 	// Without Elasticsearch, whose part does not depend on it.
@@ -100,20 +99,20 @@ func TestGenerated(t *testing.T) {
 	killed := newInstance(t, object{"sources": j.sources(), "metrics": j.metrics(), "sinks": s.sinks("killed")})
 	random := rand.New(rand.NewPCG(uint64(started.UnixNano()), 0))
 	for i := range 10 {
-		g := servers.Start(t, killed.command("--once"))
-		after := time.Duration(random.Int64N(int64(took)/2 + 1))
-		alive := time.NewTimer(after)
-		select {
-		case <-alive.C:
-			g.Kill()
-			t.Logf("kill %d after %v", i+1, after)
-		case <-g.Exited():
-			if err := g.Wait(time.Minute); err != nil {
-				t.Fatalf("run --once, start %d: %v\n%s", i+1, err, g.Tails())
+		// The ten together cannot come to the end: how fast the machine is does not matter.
+		g, after := servers.Start(t, killed.command("--once")), random.IntN(lines/12)
+		settled := func() (n int) {
+			own, _ := killed.scrape() // it may not serve yet
+			for _, v := range own["gatemeter_index_settled_documents_total"] {
+				n += int(v)
 			}
-			t.Logf("start %d ran to its end in less than %v", i+1, after)
+			return n
 		}
-		alive.Stop()
+		if !servers.Within(10*time.Minute, func() bool { return settled() >= after }) {
+			t.Fatalf("start %d has not settled %d documents\n%s", i+1, after, g.Tails())
+		}
+		g.Kill()
+		t.Logf("kill %d after %d documents", i+1, after)
 	}
 	if err := servers.Start(t, killed.command("--once")).Wait(20 * time.Minute); err != nil {
 		t.Fatalf("run --once after the kills: %v", err)
