@@ -75,7 +75,7 @@ func TestOnceEnds(t *testing.T) {
 			w.die = cancel
 			var b bytes.Buffer
 			for i := range int64(200) {
-				fmt.Fprintf(&b, "%d s r 200 1000 10 c\n", 1_000_000+i*5000)
+				fmt.Fprintf(&b, "%d s r 200 1000 10 c\n", 1_000_000+i*400) // fewer windows than call for an early epoch
 			}
 			logs := []*testLog{{"a", b.Bytes()}}
 			set := w.settings(logs, testRun{seed: 1, workers: 2, maxSeries: 100})

@@ -164,6 +164,10 @@ func TestDirectionOfImports(t *testing.T) {
 				if f.test && f.folder == "parsers" && ours == "bench/loggen" {
 					continue
 				}
+				// And hold the engine to a parser that reads lines before they are masked.
+				if f.test && f.folder == "pipeline" && ours == "parsers/kong" {
+					continue
+				}
 				if slices.ContainsFunc(rule.not, func(top string) bool { return below(ours, top) }) {
 					t.Errorf("%s imports %s: %s", f.name, ours, rule.reason)
 				}
