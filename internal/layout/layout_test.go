@@ -42,7 +42,7 @@ var thirdParty = map[string]struct {
 	folders []string
 	reason  string
 }{
-	"github.com/axiomhq/hyperloglog":             {[]string{"_test"}, "what sketches of distinct clients must say"},
+	"github.com/axiomhq/hyperloglog":             {[]string{"pipeline/distinct"}, "distinct clients and consumers"},
 	"github.com/cespare/xxhash/v2":               {[]string{"pipeline/distinct"}, "the hash behind the distinct counts, fixed for good"},
 	"github.com/elastic/go-elasticsearch/v8":     {[]string{"sinks/elasticsearch"}, "the official client's transport"},
 	"github.com/elastic/go-grok":                 {[]string{"parsers/grok"}, "the patterns that grok users know"},

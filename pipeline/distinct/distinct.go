@@ -5,13 +5,17 @@
 // the sketch on their hashes, and Merge commutes. So any number of workers, and a restart, give the same number.
 package distinct
 
-import "github.com/cespare/xxhash/v2"
+import (
+	"github.com/axiomhq/hyperloglog"
+	"github.com/cespare/xxhash/v2"
+)
 
 const (
 	// Exact is how many different values are counted without error.
 	Exact = 96
 
-	smallest = 8 // slots of a fresh table
+	precision = 12 // 4096 registers of a byte
+	smallest  = 8  // slots of a fresh table
 )
 
 // Hash returns the hash by which Add knows value: the same in every process, so that counters of several can be merged. It
@@ -27,14 +31,14 @@ func Hash(value []byte) uint64 {
 type Counter struct {
 	n      int      // values in table
 	table  []uint64 // open addressing, a power of two long, 0 is a free slot; unused while sketch is
-	sketch *registers
-	spare  *registers // kept over Reset
+	sketch *hyperloglog.Sketch
+	spare  *hyperloglog.Sketch // kept over Reset
 }
 
 // Add counts the value with this Hash.
 func (c *Counter) Add(hash uint64) {
 	if c.sketch != nil {
-		c.sketch.add(hash)
+		c.sketch.InsertHash(hash)
 		return
 	}
 	if c.table == nil {
@@ -46,7 +50,7 @@ func (c *Counter) Add(hash uint64) {
 	}
 	if c.n == Exact {
 		c.toSketch()
-		c.sketch.add(hash)
+		c.sketch.InsertHash(hash)
 		return
 	}
 	if c.n*4 >= len(c.table)*3 {
@@ -80,13 +84,15 @@ func (c *Counter) Merge(o *Counter) {
 	if c.sketch == nil {
 		c.toSketch()
 	}
-	c.sketch.merge(o.sketch)
+	if err := c.sketch.Merge(o.sketch); err != nil {
+		panic("BUG: merge of sketches of one precision: " + err.Error())
+	}
 }
 
 // Count returns how many different values were added.
 func (c *Counter) Count() int64 {
 	if c.sketch != nil {
-		return c.sketch.estimate()
+		return int64(c.sketch.Estimate())
 	}
 	return int64(c.n)
 }
@@ -97,7 +103,7 @@ func (c *Counter) Reset() {
 	c.n = 0
 	if c.sketch != nil {
 		c.spare, c.sketch = c.sketch, nil
-		*c.spare = registers{}
+		c.spare.Reset()
 	}
 }
 
@@ -114,11 +120,15 @@ func (c *Counter) grow() {
 func (c *Counter) toSketch() {
 	c.sketch, c.spare = c.spare, nil
 	if c.sketch == nil {
-		c.sketch = &registers{}
+		sketch, err := hyperloglog.NewSketch(precision, false)
+		if err != nil {
+			panic("BUG: new sketch: " + err.Error())
+		}
+		c.sketch = sketch
 	}
 	for _, hash := range c.table {
 		if hash != 0 {
-			c.sketch.add(hash)
+			c.sketch.InsertHash(hash)
 		}
 	}
 	clear(c.table)
