@@ -47,9 +47,16 @@ var zoneless = map[string]bool{"haproxy": true, "krakend": true, "iis": true, "w
 // Parse reads each record's Line. Which format a line is may change with each, so they are read one by one.
 func (t *timed) Parse(recs []record.Record) {
 	for i := range recs {
-		t.Parser.Parse(recs[i : i+1])
 		r := &recs[i]
-		if r.Reason != record.None || r.TimeNanos == r.ArrivalNanos { // which is neither start nor end, and of no zone
+		arrival := r.ArrivalNanos
+		r.ArrivalNanos = 0 // a line's own time may be the very same: producers of Kafka give it to their messages
+		t.Parser.Parse(recs[i : i+1])
+		if r.ArrivalNanos = arrival; r.Reason == record.NoTime && arrival != 0 {
+			r.Clear()
+			t.Parser.Parse(recs[i : i+1])
+			continue // the time is neither start nor end, and of no zone
+		}
+		if r.Reason != record.None {
 			continue
 		}
 		if format := t.Format(); format != t.format {
