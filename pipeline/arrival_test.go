@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/record"
+	"github.com/gatemeter/gatemeter/pipeline/redact"
 )
 
 // TestArrival: a record that has no time has the one of its arrival.
@@ -108,4 +110,55 @@ func TestArrivalCounts(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 	})
+}
+
+// TestValuesAreMasked: secrets in what is known of lines besides are masked as in lines, in records and in metrics.
+func TestValuesAreMasked(t *testing.T) {
+	for _, records := range []bool{true, false} {
+		set := kongSettings(t, redact.DefaultNames(), Service)
+		set.Sources[0].Values = []record.Field{record.Service, record.Referrer}
+		var referrers []string
+		set.RecordSinks[0].Sink = takesReferrers{referrers: &referrers}
+		p, err := New(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const line, value = `{"started_at":1726783839538}`, "/?token=abcdef"
+		k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
+		values := batch.Span{From: 0, To: int32(len(value))}
+		b := &sharedBatch{Batch: &batch.Batch{
+			Partition: k.Partition, Data: []byte(line + line), Ends: []int32{int32(len(line)), int32(2 * len(line))}, Next: 2,
+			Values: []byte(value), Spans: []batch.Span{values, values, {}, values},
+		}, left: 1, pipe: p}
+		task := &task{partition: k, batch: b, to: 2, metrics: true, now: 2e18, spans: []*span{nil}}
+		if records {
+			task.spans[0] = k.progress[0].begin(0, b.Next)
+		}
+		w := p.workers[0]
+		w.process(task)
+		if records && !slices.Equal(referrers, []string{"/?token=******", "/?token=******"}) {
+			t.Errorf("the records have %q", referrers)
+		}
+		for i := range w.pairs {
+			if key := string(w.pairs[i].series.key); strings.Contains(key, "abcdef") {
+				t.Errorf("records %v: there is a series %q", records, key)
+			}
+		}
+		if string(b.Values) != value {
+			t.Errorf("the batch, which other workers read, has %q", b.Values)
+		}
+	}
+}
+
+// takesReferrers is a record sink that keeps the records' referrers.
+type takesReferrers struct {
+	takesAll
+	referrers *[]string
+}
+
+func (s takesReferrers) Append(body []byte, p *batch.Partition, recs []record.Record) []byte {
+	for i := range recs {
+		*s.referrers = append(*s.referrers, string(recs[i].Referrer))
+	}
+	return s.takesAll.Append(body, p, recs)
 }

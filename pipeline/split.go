@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -151,18 +152,25 @@ func (w *worker) chunk(t *task) {
 	}
 }
 
-// overlay gives records what is known of their lines besides.
+// overlay gives records what is known of their lines besides. Its secrets are masked even where those of lines are not: it may become the
+// name of a series.
 func (w *worker) overlay(t *task, recs []record.Record) {
 	b, fields := t.batch, w.pipeline.set.Sources[t.partition.number].Values
-	for i := range recs {
-		r := &recs[i]
-		if r.Reason != record.None {
-			continue
-		}
-		for k, f := range fields {
-			if s := b.Spans[int(w.which[i])*len(fields)+k]; s.To > s.From {
-				*r.Text(f) = b.Values[s.From:s.To:s.To]
+	for k, f := range fields {
+		var last batch.Span
+		var value []byte
+		for i := range recs {
+			r, s := &recs[i], b.Spans[int(w.which[i])*len(fields)+k]
+			if r.Reason != record.None || s.From == s.To {
+				continue
 			}
+			if s != last { // a copy, for other workers may read the batch; one for all lines of a message
+				start := len(w.arena)
+				w.arena = append(w.arena, b.Values[s.From:s.To]...)
+				last, value = s, w.arena[start:len(w.arena):len(w.arena)]
+				w.mask(value)
+			}
+			*r.Text(f) = value
 		}
 	}
 }
