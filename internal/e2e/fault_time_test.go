@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -87,7 +88,9 @@ func TestFaultDisorder(t *testing.T) {
 
 // TestFaultClock: the clock is an hour, a year ahead of the log, or as it should be: the same windows with the same values.
 func TestFaultClock(t *testing.T) {
-	begin := time.Now().Add(-10 * time.Minute).Truncate(time.Second)
+	const perSecond = 50
+	count := size(3000, 100_000)
+	begin := time.Now().Add(-10*time.Minute - time.Duration(count/perSecond)*time.Second).Truncate(time.Second) // none of them is ahead
 	w := newWorld(t, 0)
 	var first string
 	ahead := []time.Duration{0, time.Hour, 366 * 24 * time.Hour}
@@ -95,7 +98,7 @@ func TestFaultClock(t *testing.T) {
 		v := newSerialWorld(t, 0)
 		v.addGraphite(strictgraphite.Options{})
 		whole := filepath.Join(t.TempDir(), "whole")
-		generate(t, whole, "nginx_timed", size(3000, 100_000), "--seed", "19", "--disorder", "4s", "--rate", "50", "--malformed", "0.01",
+		generate(t, whole, "nginx_timed", count, "--seed", "19", "--disorder", "4s", "--rate", strconv.Itoa(perSecond), "--malformed", "0.01",
 			"--start", begin.Add(-by).UTC().Format(time.RFC3339))
 		text, err := os.ReadFile(whole)
 		if err != nil {
