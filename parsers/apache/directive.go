@@ -62,7 +62,7 @@ func (d *directive) op() (program.Op, error) {
 		case "us":
 			return span(field.Microseconds), nil
 		}
-		return program.Op{}, fmt.Errorf("%s: the units are s, ms and us", d.text)
+		return program.Op{}, fmt.Errorf("%.200s: the units are s, ms and us", d.text)
 	case "a", "h":
 		if d.argument == "c" { // the peer, where mod_remoteip has put the client in its place
 			return program.Op{}, nil
@@ -111,7 +111,7 @@ func (d *directive) op() (program.Op, error) {
 	case "A", "C", "f", "k", "l", "n", "o", "P", "R", "S", "X", "^ti", "^to":
 		return program.Op{}, nil
 	}
-	return program.Op{}, fmt.Errorf("%s is no directive of Apache's LogFormat", d.text)
+	return program.Op{}, fmt.Errorf("%.200s is no directive of Apache's LogFormat", d.text)
 }
 
 // named is op for request headers, variables of mod_ssl and those of the environment.
@@ -189,7 +189,7 @@ func (d *directive) time() (program.Op, error) {
 	}
 	layout, err := stamp.NewLayout(format)
 	if err != nil {
-		return program.Op{}, fmt.Errorf("%s: %w", d.text, err)
+		return program.Op{}, fmt.Errorf("%.200s: %w", d.text, err)
 	}
 	return program.Op{Op: field.Op{Action: field.TimeLayout, Field: record.Time, Layout: layout}, Length: layout.Len()}, nil
 }

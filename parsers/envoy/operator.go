@@ -37,14 +37,14 @@ func parseOperator(s string) (o operator, rest string, err error) {
 			}
 		}
 		if end < 0 {
-			return o, "", fmt.Errorf("%%%s( is not closed by )%%", o.name)
+			return o, "", fmt.Errorf("%%%.200s( is not closed by )%%", o.name)
 		}
 		o.argument = s[i+1 : end]
 		i = end + 1
 	}
 	n := strings.IndexByte(s[i:], '%')
 	if n < 0 || !closes(s[i:i+n+1]) {
-		return o, "", fmt.Errorf("%%%s is not closed by a %%", o.name)
+		return o, "", fmt.Errorf("%%%.200s is not closed by a %%", o.name)
 	}
 	o.text = s[:i+n]
 	return o, s[i+n+1:], nil
@@ -179,10 +179,10 @@ func (o *operator) time() (program.Op, error) {
 	}
 	layout, err := stamp.NewLayout(o.argument)
 	if err != nil {
-		return program.Op{}, fmt.Errorf("%%%s%%: %w", o.text, err)
+		return program.Op{}, fmt.Errorf("%%%.200s%%: %w", o.text, err)
 	}
 	if !layout.Dated() {
-		return program.Op{}, fmt.Errorf("%%%s%% does not say which day it is", o.text)
+		return program.Op{}, fmt.Errorf("%%%.200s%% does not say which day it is", o.text)
 	}
 	return program.Op{Op: field.Op{Action: field.TimeLayout, Field: record.Time, Layout: layout}, Length: layout.Len()}, nil
 }
