@@ -71,7 +71,7 @@ func (p *Program) Seal() error {
 		timed = timed || op.Action.IsTime()
 		last := i == len(p.Ops)-1
 		if op.Literal == "" && !last && op.Length == 0 {
-			return fmt.Errorf("nothing separates %s from %s: where one ends cannot be told", op.Name, p.Ops[i+1].Name)
+			return fmt.Errorf("nothing separates %.200s from %.200s: where one ends cannot be told", op.Name, p.Ops[i+1].Name)
 		}
 		op.quoted = p.Escape != escape.None && op.Literal != "" && op.Literal[0] == '"'
 		op.list = op.list && op.Literal != "" && op.Literal[0] == ' '
