@@ -51,12 +51,21 @@ var ErrTooLarge = errors.New("more than may be decompressed")
 // Splitter takes payloads apart. It is used by one goroutine; the zero Splitter is in mode Auto.
 type Splitter struct {
 	Mode     Mode
-	MaxBytes int // that one payload may have when decompressed. 0: 64 MiB
+	MaxBytes int // that one payload may have when decompressed, and what is repeated in its records. 0: 64 MiB
 
 	gzip    *gzip.Reader
 	source  bytes.Reader
 	plain   bytes.Buffer // decompressed
 	scratch []byte       // a text without its escapes
+
+	repeated int // bytes of records that have what others of the payload at hand have too
+}
+
+func (s *Splitter) most() int {
+	if s.MaxBytes == 0 {
+		return 64 << 20
+	}
+	return s.MaxBytes
 }
 
 // maxKept bounds what a Splitter keeps from one payload to the next.
@@ -86,10 +95,7 @@ func (s *Splitter) Split(payload []byte, emit func(record []byte)) error {
 
 // decompress returns what is in gzip members one after the other, valid until the next call.
 func (s *Splitter) decompress(payload []byte) ([]byte, error) {
-	most := s.MaxBytes
-	if most == 0 {
-		most = 64 << 20
-	}
+	most := s.most()
 	s.source.Reset(payload)
 	if s.gzip == nil {
 		s.gzip = new(gzip.Reader)
@@ -110,6 +116,7 @@ func (s *Splitter) decompress(payload []byte) ([]byte, error) {
 
 // split takes apart what is not compressed.
 func (s *Splitter) split(p []byte, emit func([]byte)) {
+	s.repeated = 0
 	p = bytes.TrimPrefix(p, []byte("\xef\xbb\xbf"))
 	i := space(p, 0)
 	switch {

@@ -119,6 +119,7 @@ func TestSplit(t *testing.T) {
 	f(Auto, otlp("", `{"a":1}`, `{"b":2}`), otlp("", `{"a":1}`), otlp("", `{"b":2}`))
 	f(Auto, `{"resourceLogs": [ {"scopeLogs":[{"scope":{},"logRecords":[{"a":1}]},{"logRecords":[{"b":2}],"schemaUrl":"x"}], `+resource+`"x":1}, {"scopeLogs":[ {"logRecords":[{"c":3}]}]}]}`,
 		otlp(resource, `{"a":1}`), otlp(resource, `{"b":2}`), otlp("", `{"c":3}`))
+	f(Auto, `{"resourceLogs":[{`+resource[:len(resource)-1]+`},{"scopeLogs":[{"scope":{}},{"logRecords":[{"a":1},{"b":2}]}]}]}`, otlp("", `{"a":1}`), otlp("", `{"b":2}`)) // empty lists are left out
 	for _, as := range []string{
 		otlp(resource, `{"a":1}`), otlp(resource), `{"resourceLogs":[]}`, `{"resourceLogs":{}}`, otlp(resource, `{"a":1}`, "2"),
 		`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{}]}]},{"scopeLogs":7}]}`,
@@ -194,6 +195,31 @@ func TestParseMode(t *testing.T) {
 	if _, err := ParseMode("filebeat"); err == nil {
 		t.Error("an unknown mode is taken")
 	}
+}
+
+// TestRepeatedIsBounded: records that repeat their resource are no longer all together than a payload may be, however many requests it has.
+func TestRepeatedIsBounded(t *testing.T) {
+	const most = 1 << 20
+	request := `{"resourceLogs":[{"resource":{"a":"` + strings.Repeat("x", 10_000) + `"},"scopeLogs":[{"logRecords":[{}` + strings.Repeat(",{}", 30) + `]}]}]}`
+	f := func(requests, taken int) {
+		t.Helper()
+		payload := strings.Repeat(request+"\n", requests)
+		s := &Splitter{MaxBytes: most}
+		for range 2 { // and each payload has as much
+			size, whole := 0, 0
+			if err := s.Split([]byte(payload), func(r []byte) {
+				size += len(r)
+				if string(r) == request {
+					whole++
+				}
+			}); err != nil || whole != requests-taken || size > most+len(payload) {
+				t.Errorf("%d requests of %d bytes: %d bytes in all, %d are whole, %v", requests, len(request), size, whole, err)
+			}
+		}
+	}
+	f(1, 1)
+	f(3, 3)
+	f(20, 3)
 }
 
 func TestNoAllocation(t *testing.T) {
