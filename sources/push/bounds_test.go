@@ -84,6 +84,15 @@ func TestMemoryIsShared(t *testing.T) {
 	}
 	w.reserved.Store(0)
 	w.wantStatus(w.post(strings.NewReader(big)), 200, "")
+	// What a post becomes counts too: here each record has a resource that stands once in it.
+	request := `{"resourceLogs":[{"resource":{"a":"` + strings.Repeat("x", 900) + `"},"scopeLogs":[{"logRecords":[{}` + strings.Repeat(",{}", 20) + `]}]}]}`
+	w.reserved.Store(budget*w.set.MaxBody - 10<<10)
+	w.wantStatus(w.post(strings.NewReader(request)), 429, "try again")
+	if left := w.reserved.Load(); left != budget*w.set.MaxBody-10<<10 {
+		t.Errorf("%d bytes are reserved", left)
+	}
+	w.reserved.Store(0)
+	w.wantStatus(w.post(strings.NewReader(request)), 200, "")
 }
 
 // TestFull: a full spool is answered with 429, and nothing that was answered with 200 is lost.

@@ -77,15 +77,23 @@ func (s *Source) readRecords(w http.ResponseWriter, r *http.Request, g *spool.Gr
 	g.Key = s.key(r, body)
 	splitter := s.splitters.Get().(*envelope.Splitter)
 	defer s.splitters.Put(splitter)
-	tooMuch, oversize := false, int64(0)
+	tooMuch, busy, oversize, room := false, false, int64(0), int64(len(body))
 	emit := func(record []byte) {
 		if len(record) > s.set.MaxMessage {
 			record = record[:s.set.MaxMessage+1] // whoever reads it sees that it is too long, and no more is needed for that
 			oversize++
 		}
-		if tooMuch = tooMuch || int64(g.Size()+len(record)) > s.set.MaxBody; !tooMuch {
-			g.Add(record)
+		size := int64(g.Size() + len(record))
+		if tooMuch = tooMuch || size > s.set.MaxBody; tooMuch || busy {
+			return
 		}
+		if size > room { // what was compressed within, or stands once for several records
+			if busy = !memory.take(size); busy {
+				return
+			}
+			room += size
+		}
+		g.Add(record)
 	}
 	if isFirehose(r) {
 		err = splitFirehose(r.Header.Get(firehoseID), body, splitter, emit)
@@ -95,6 +103,8 @@ func (s *Source) readRecords(w http.ResponseWriter, r *http.Request, g *spool.Gr
 	switch {
 	case tooMuch, errors.Is(err, envelope.ErrTooLarge):
 		return fmt.Errorf("%w: more than %d bytes when decompressed", errTooLarge, s.set.MaxBody)
+	case busy:
+		return errBusy
 	case err != nil:
 		return err
 	}
