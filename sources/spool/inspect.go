@@ -44,12 +44,21 @@ func Inspect(dir string) (*Inspection, error) {
 			names = append(names, e.Name())
 		}
 	}
+	return in, in.read(dir, names)
+}
+
+// read looks at the segments. One that is gone since they were listed has been counted, and so have those before it: what is there begins
+// behind it.
+func (in *Inspection) read(dir string, names []string) error {
 	for i, name := range names {
-		if err := in.segment(filepath.Join(dir, name), i == len(names)-1); err != nil && !errors.Is(err, fs.ErrNotExist) { // it may be gone since
-			return nil, err
+		err := in.segment(filepath.Join(dir, name), i == len(names)-1)
+		if errors.Is(err, fs.ErrNotExist) {
+			*in = Inspection{Damage: in.Damage, Aside: in.Aside}
+		} else if err != nil {
+			return err
 		}
 	}
-	return in, nil
+	return nil
 }
 
 // segment looks at one more segment.

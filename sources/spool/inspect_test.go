@@ -38,8 +38,8 @@ func TestInspect(t *testing.T) {
 		return in
 	}
 	last := len(names) - 1
-	if last < 1 {
-		t.Fatal("a spool of one segment shows little")
+	if last < 2 {
+		t.Fatal("a spool of two segments shows little")
 	}
 	edit := func(i int, change func(b []byte) []byte) func(string) {
 		return func(at string) {
@@ -79,6 +79,15 @@ func TestInspect(t *testing.T) {
 	in = f("aside", func(at string) { os.Rename(filepath.Join(at, names[0]), filepath.Join(at, names[0]+".bad")) }, "", 0)
 	if len(in.Aside) != 1 {
 		t.Errorf("%+v", in)
+	}
+	third, err := parseHeader(contents[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := &Inspection{} // the first two were removed while the first was read
+	if err := gone.read(dir, append([]string{names[0], segmentName(1)}, names[2:]...)); err != nil || len(gone.Damage) > 0 ||
+		gone.First != third.base || gone.Segments != len(names)-2 || gone.Records != want-third.base {
+		t.Errorf("%+v, %v, want it to begin with %d", gone, err, third.base)
 	}
 	if _, err := Inspect(filepath.Join(dir, "none")); err == nil {
 		t.Error("of no folder: no error")
