@@ -124,7 +124,7 @@ func TestFaultElasticsearchMixed(t *testing.T) {
 // for a while: no document is sent without end, and the others pass.
 func TestFaultElasticsearchStorm(t *testing.T) {
 	w := newWorld(t, size(8000, 200_000))
-	w.addElasticsearch()
+	w.addElasticsearch()["dead_letters"] = "1GiB" // half of all
 	r := &refusals{oneIn: 2}
 	storm := strictsearch.Behaviour{MaxBody: 100_000, Refuse: r.refuse}
 	blocked := storm
