@@ -284,6 +284,25 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// TestValuesAreBounded: small messages with long keys do not make a large batch.
+func TestValuesAreBounded(t *testing.T) {
+	w := written{values: slices.Repeat([]string{""}, 3*maxValues/maxValue), key: bytes.Repeat([]byte("k"), maxValue)}
+	batches := 0
+	_, err := filled(t, func(f *filler) {
+		f.values = []Value{{Key: true}}
+		send := f.send
+		f.send = func(ctx context.Context, b *batch.Batch) error {
+			if batches++; len(b.Values) > maxValues+maxValue {
+				t.Errorf("%d bytes of values in a batch", len(b.Values))
+			}
+			return send(ctx, b)
+		}
+	}, answer{records: join(w), stable: 1 << 20}, 0)
+	if err != nil || batches < 3 {
+		t.Errorf("%d batches, %v", batches, err)
+	}
+}
+
 func TestCorrupt(t *testing.T) {
 	f := func(what string, records []byte, base, last int64, want ...string) {
 		t.Helper()
