@@ -144,6 +144,12 @@ func TestValuesAreMasked(t *testing.T) {
 				t.Errorf("records %v: there is a series %q", records, key)
 			}
 		}
+		if n := testing.AllocsPerRun(10, func() {
+			w.arena = w.arena[:0]
+			w.overlay(task, w.recs[:2])
+		}); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
 		if string(b.Values) != value {
 			t.Errorf("the batch, which other workers read, has %q", b.Values)
 		}
