@@ -49,7 +49,8 @@ type Source struct {
 	Brokers        []string          `key:"brokers" for:"kafka"`         // host:port, or tls://host:port; some of the cluster's
 	Topics         []string          `key:"topics" for:"kafka"`          // names, and patterns with *, ? and [
 	Group          string            `key:"group" for:"kafka"`           // of consumers that share the partitions; default gatemeter
-	SASL           string            `key:"sasl" for:"kafka"`            // plain, scram-sha-256 or scram-sha-512; default nobody logs in
+	SASL           string            `key:"sasl" for:"kafka"`            // plain, scram-sha-256, scram-sha-512 or aws_msk_iam; default nobody logs in
+	Region         string            `key:"region" for:"kafka"`          // of aws_msk_iam; default as AWS's own tools find it
 	Key            string            `key:"key" for:"kafka"`             // a field of the record, for the messages' key; default none
 	Headers        map[string]string `key:"headers" for:"kafka"`         // the messages' headers → fields of the record
 	SessionTimeout time.Duration     `key:"session_timeout" for:"kafka"` // silent for this long, a process loses its partitions; default 30s

@@ -51,18 +51,38 @@ func (l *loader) kafkaSource(key string, s *Source) {
 	}
 	l.start(key+".start", s.Start)
 	l.oneOf(key+".envelope", s.Envelope, envelope.Modes()...)
+	l.sasl(key, s, encrypted > 0)
+	l.clientTLS(key+".tls", &s.TLS, encrypted > 0, "no broker begins with tls://")
+	l.duration(key+".session_timeout", s.SessionTimeout, time.Second, time.Hour)
+	l.duration(key+".partition_watch", s.PartitionWatch, 100*time.Millisecond, time.Hour)
+}
+
+// sasl checks how a kafka source logs in. What this machine has of AWS is looked at when the source is made.
+func (l *loader) sasl(key string, s *Source, encrypted bool) {
 	if s.SASL != "" {
 		l.oneOf(key+".sasl", s.SASL, kafka.Mechanisms()...)
+	}
+	if s.SASL == kafka.IAM {
+		if s.Username != "" || s.Password != "" {
+			l.at(key+".sasl", "%s takes no username and no password: credentials are found as AWS's own tools find them", kafka.IAM)
+		}
+		if !encrypted {
+			l.at(key+".sasl", "%s needs tls:// brokers: whoever reads a signed login can use it", kafka.IAM)
+		}
+		if strings.Trim(s.Region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			l.at(key+".region", "%s is no AWS region like eu-west-1", quote(s.Region))
+		}
+		return
+	}
+	if s.Region != "" {
+		l.at(key+".region", "is not used: it is of sasl: %s", kafka.IAM)
 	}
 	if n := len(s.Username + s.Password.Reveal()); (s.SASL != "") != (n > 0) || n > 0 && (s.Username == "" || s.Password == "") {
 		l.at(key+".sasl", "sasl, username and password belong together: one of them is missing")
 	}
-	if s.SASL == "plain" && encrypted == 0 {
+	if s.SASL == "plain" && !encrypted {
 		l.warn(key+".sasl", "the password goes over the network for all to read: use tls:// brokers, or scram-sha-512")
 	}
-	l.clientTLS(key+".tls", &s.TLS, encrypted > 0, "no broker begins with tls://")
-	l.duration(key+".session_timeout", s.SessionTimeout, time.Second, time.Hour)
-	l.duration(key+".partition_watch", s.PartitionWatch, 100*time.Millisecond, time.Hour)
 }
 
 // textField checks the name of a field that takes any text.

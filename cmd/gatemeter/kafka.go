@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -26,10 +29,9 @@ func (p *process) addKafka(settings *pipeline.SourceSettings, s *config.Source, 
 	if err != nil {
 		return err
 	}
-	set := kafka.Settings{
-		Name: s.Name, Topics: s.Topics, Group: s.Group, Start: kafka.Start{Latest: start.End, Since: start.Since}, Envelope: mode,
-		MaxLine: int(s.MaxLine), Once: with.once, Session: s.SessionTimeout, Watch: s.PartitionWatch, Pool: pool, Now: time.Now, Log: with.log,
-	}
+	set := kafkaCluster(s)
+	set.Start, set.Envelope, set.MaxLine, set.Once = kafka.Start{Latest: start.End, Since: start.Since}, mode, int(s.MaxLine), with.once
+	set.Session, set.Watch, set.Pool, set.Now, set.Log = s.SessionTimeout, s.PartitionWatch, pool, time.Now, with.log
 	value := func(v kafka.Value, name string) {
 		f, _ := record.Lookup(name) // package config has checked it
 		set.Values, settings.Values = append(set.Values, v), append(settings.Values, f)
@@ -39,18 +41,6 @@ func (p *process) addKafka(settings *pipeline.SourceSettings, s *config.Source, 
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
 		value(kafka.Value{Header: name}, s.Headers[name])
-	}
-	for _, b := range s.Brokers {
-		scheme, address, ok := strings.Cut(b, "://")
-		if !ok {
-			address = b
-		} else if scheme == "tls" {
-			set.TLS = &kafka.TLS{CAFile: s.TLS.CA, CertFile: s.TLS.Cert, KeyFile: s.TLS.Key, ServerName: s.TLS.ServerName, SkipVerify: s.TLS.InsecureSkipVerify}
-		}
-		set.Brokers = append(set.Brokers, address)
-	}
-	if s.SASL != "" {
-		set.SASL = &kafka.SASL{Mechanism: s.SASL, Username: s.Username, Password: s.Password.Reveal()}
 	}
 	src, err := kafka.New(set)
 	if err != nil {
@@ -65,4 +55,33 @@ func (p *process) addKafka(settings *pipeline.SourceSettings, s *config.Source, 
 	p.checks = append(p.checks, func() admin.Check { return check("source/"+s.Name, src.Ready()) })
 	p.collect = append(p.collect, func(emit func(admin.Sample)) { admin.Kafka(s.Name, src.Stats(), time.Now(), emit) })
 	return nil
+}
+
+// kafkaCluster says where a cluster is, how to log in, and what is read of it.
+func kafkaCluster(s *config.Source) kafka.Settings {
+	set := kafka.Settings{Name: s.Name, Topics: s.Topics, Group: s.Group}
+	for _, b := range s.Brokers {
+		scheme, address, ok := strings.Cut(b, "://")
+		if !ok {
+			address = b
+		} else if scheme == "tls" {
+			set.TLS = &kafka.TLS{CAFile: s.TLS.CA, CertFile: s.TLS.Cert, KeyFile: s.TLS.Key, ServerName: s.TLS.ServerName, SkipVerify: s.TLS.InsecureSkipVerify}
+		}
+		set.Brokers = append(set.Brokers, address)
+	}
+	if s.SASL != "" {
+		set.SASL = &kafka.SASL{Mechanism: s.SASL, Username: s.Username, Password: s.Password.Reveal(), Region: s.Region}
+	}
+	return set
+}
+
+// tryKafka logs in to the brokers and looks for the topics.
+func tryKafka(ctx context.Context, s *config.Source, log *slog.Logger) error {
+	set := kafkaCluster(s)
+	set.Pool, set.Now, set.Log = batch.NewPool(bufferSize, 0), time.Now, log
+	src, err := kafka.New(set)
+	if err != nil {
+		return err
+	}
+	return errors.Join(src.Dial(ctx), src.Close())
 }

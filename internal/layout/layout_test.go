@@ -42,6 +42,8 @@ var thirdParty = map[string]struct {
 	folders []string
 	reason  string
 }{
+	"github.com/aws/aws-sdk-go-v2":               {[]string{"sources/kafka"}, "AWS credentials, for Amazon MSK"},
+	"github.com/aws/smithy-go":                   {[]string{"sources/kafka"}, "the type of a log, to keep the SDK's own off standard error"},
 	"github.com/axiomhq/hyperloglog":             {[]string{"pipeline/distinct"}, "distinct clients and consumers"},
 	"github.com/cespare/xxhash/v2":               {[]string{"pipeline/distinct"}, "the hash behind the distinct counts, fixed for good"},
 	"github.com/elastic/go-elasticsearch/v8":     {[]string{"sinks/elasticsearch"}, "the official client's transport"},

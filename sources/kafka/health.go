@@ -85,7 +85,7 @@ func explain(err error) error {
 		is   error
 		hint string
 	}{
-		{kafkago.SASLAuthenticationFailed, "the broker refuses the username or the password"},
+		{kafkago.SASLAuthenticationFailed, "the broker refuses the username or the password, or the AWS identity: its policy has to allow kafka-cluster:Connect"},
 		{kafkago.UnsupportedSASLMechanism, "the broker does not offer this sasl mechanism"},
 		{kafkago.IllegalSASLState, "the broker wants no login on this port, or another kind"},
 		{kafkago.UnknownTopicOrPartition, "the topic or partition does not exist"},

@@ -93,15 +93,16 @@ func (t *TLS) config() (*tls.Config, error) {
 	return c, nil
 }
 
-// SASL is a name and a password, and how they are shown.
+// SASL is how we show who we are: a name and a password, or with IAM what AWS has given this machine.
 type SASL struct {
-	Mechanism string // plain, scram-sha-256 or scram-sha-512
-	Username  string
+	Mechanism string // one of Mechanisms
+	Username  string // not of IAM
 	Password  string
+	Region    string // IAM's; empty: as AWS's own tools find it
 }
 
-// Mechanisms returns the names that SASL.Mechanism may have.
-func Mechanisms() []string { return []string{"plain", "scram-sha-256", "scram-sha-512"} }
+// Mechanisms returns the names that SASL.Mechanism may have: Kafka's, in small letters.
+func Mechanisms() []string { return []string{"plain", "scram-sha-256", "scram-sha-512", IAM} }
 
 func (s *SASL) mechanism() (sasl.Mechanism, error) {
 	if s == nil {
@@ -114,6 +115,12 @@ func (s *SASL) mechanism() (sasl.Mechanism, error) {
 		return scram.Mechanism(scram.SHA256, s.Username, s.Password)
 	case "scram-sha-512":
 		return scram.Mechanism(scram.SHA512, s.Username, s.Password)
+	case IAM:
+		m, err := newIAM(s.Region)
+		if err != nil {
+			return nil, err // no *iam that is nil in the interface
+		}
+		return m, nil
 	}
 	return nil, fmt.Errorf("sasl: mechanism %.50q is unknown: %s are known", s.Mechanism, strings.Join(Mechanisms(), ", "))
 }
@@ -145,6 +152,8 @@ func (s *Settings) check() error {
 		return fmt.Errorf("kafka: max_line %d does not fit into buffers of %d bytes", s.MaxLine, s.Pool.Size())
 	case s.Session < time.Second:
 		return fmt.Errorf("kafka: a session of %v is too short", s.Session)
+	case s.SASL != nil && s.SASL.Mechanism == IAM && s.TLS == nil:
+		return errors.New("kafka: " + IAM + " without TLS")
 	}
 	for _, t := range s.Topics {
 		if err := CheckTopic(t); err != nil {

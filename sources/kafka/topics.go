@@ -62,6 +62,18 @@ func (s *Source) lookUp(ctx context.Context) (topics, error) {
 	return found, nil
 }
 
+// Dial logs in to a broker and looks for the topics, once: for `check --dial`. It joins no group.
+func (s *Source) Dial(ctx context.Context) error {
+	found, err := s.lookUp(ctx)
+	switch {
+	case err != nil:
+		return explain(err)
+	case len(found) == 0 && len(s.set.named()) == 0:
+		return errors.New("no topic matches")
+	}
+	return s.health.err()
+}
+
 // awaitTopics waits until there is a topic to be read. It returns nil when ctx ends first.
 func (s *Source) awaitTopics(ctx context.Context) (topics, error) {
 	deadline := s.set.Now().Add(onceTimeout)
