@@ -35,6 +35,16 @@ func newCheckCommand() *cobra.Command {
 				fmt.Fprintln(cmd.ErrOrStderr(), err)
 				return &exitError{exitWrongConfig, errors.New("")}
 			}
+			missing := false
+			for _, name := range sorted(c.Sources) {
+				if _, err := login(c.Sources[name]); err != nil {
+					missing = true
+					fmt.Fprintf(cmd.ErrOrStderr(), "%s: sources.%s.sasl: %v\n", path, name, err)
+				}
+			}
+			if missing {
+				return &exitError{exitWrongConfig, errors.New("")}
+			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", path)
 			describe(cmd.OutOrStdout(), c)
 			if dial && !tryServers(cmd.Context(), cmd.OutOrStdout(), c) {
@@ -44,7 +54,7 @@ func newCheckCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "", "config `file`")
-	cmd.Flags().BoolVar(&dial, "dial", false, "connect to the sinks' servers")
+	cmd.Flags().BoolVar(&dial, "dial", false, "connect to the sinks' servers and to Kafka's brokers")
 	return cmd
 }
 
@@ -53,6 +63,9 @@ func describe(w io.Writer, c *config.Config) {
 	for _, name := range sorted(c.Sources) {
 		s := c.Sources[name]
 		fmt.Fprintf(w, "  source %s: %s %s, format %.60q\n", name, s.Type, strings.Join(slices.Concat(s.Paths, s.Listen, s.Topics), " "), s.Format)
+		if how, err := login(s); err == nil && how != "" {
+			fmt.Fprintf(w, "    logs in with %s\n", how)
+		}
 	}
 	fmt.Fprintf(w, "  windows of %v, final %v after their end, as shard %s\n", c.Metrics.Window, c.Metrics.Lateness+c.Metrics.Amend, c.Shard)
 	for _, name := range sorted(c.Sinks) {
@@ -61,9 +74,31 @@ func describe(w io.Writer, c *config.Config) {
 	}
 }
 
-// tryServers connects to each sink's server and says how it went. It reports whether all can be reached.
+// login says how a source logs in, nothing when it does not, or what is missing on this machine. It contacts nobody.
+func login(s *config.Source) (string, error) {
+	if s.SASL == "" {
+		return "", nil
+	}
+	return kafkaCluster(s).SASL.Login()
+}
+
+// tryServers connects to each source's brokers and each sink's server and says how it went. It reports whether all can be reached.
 func tryServers(ctx context.Context, w io.Writer, c *config.Config) bool {
 	reachable := true
+	for _, name := range sorted(c.Sources) {
+		if c.Sources[name].Type != "kafka" {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // kafka-go takes 5 for a broker that does not answer
+		err := tryKafka(ctx, c.Sources[name], slog.New(slog.DiscardHandler))
+		cancel()
+		if err != nil {
+			reachable = false
+			fmt.Fprintf(w, "  source %s: cannot be reached: %v\n", name, err)
+			continue
+		}
+		fmt.Fprintf(w, "  source %s: reached\n", name)
+	}
 	for _, name := range sorted(c.Sinks) {
 		s := c.Sinks[name]
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// TestCheckKafka: what a login lacks on this machine is said with its key, and with --dial whether brokers and topics are there.
+func TestCheckKafka(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "logs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	broker := cluster.ListenAddrs()[0]
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") {
+			t.Setenv(name, "")
+		}
+	}
+	nothing := filepath.Join(t.TempDir(), "nothing")
+	for name, value := range map[string]string{"HOME": nothing, "AWS_CONFIG_FILE": nothing, "AWS_SHARED_CREDENTIALS_FILE": nothing, "AWS_EC2_METADATA_DISABLED": "true"} {
+		t.Setenv(name, value)
+	}
+	f := func(code int, source, want string, args ...string) {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "c.yaml")
+		if err := os.WriteFile(path, []byte("data_dir: "+t.TempDir()+"\nsources: {gw: {type: kafka, "+source+"}}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		root := newRootCommand()
+		var out bytes.Buffer
+		root.SetOut(&out)
+		root.SetErr(&out)
+		root.SetArgs(append([]string{"check", "-c", path}, args...))
+		err := root.Execute()
+		got := 0
+		if e := (*exitError)(nil); errors.As(err, &e) {
+			got = e.code
+		}
+		if got != code || !strings.Contains(out.String(), want) {
+			t.Errorf("%s %q: %d, %v, want %d and %q\n%s", source, args, got, err, code, want, out.String())
+		}
+		if strings.Contains(out.String(), "hidden") {
+			t.Errorf("the secret is said: %s", out.String())
+		}
+	}
+	const iam = `brokers: ["tls://127.0.0.1:1"], topics: [logs], sasl: aws_msk_iam`
+	f(exitWrongConfig, iam, "sources.gw.sasl: aws_msk_iam: no AWS region")
+	f(exitWrongConfig, iam, "sources.gw.sasl: aws_msk_iam: no AWS region", "--dial")
+	f(exitWrongConfig, iam+", region: eu-west-1", "sources.gw.sasl: aws_msk_iam: no AWS credentials")
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+	f(0, iam+", region: eu-west-1", "logs in with aws_msk_iam in eu-west-1, credentials from the environment")
+	f(exitFailed, iam+", region: eu-west-1", "source gw: cannot be reached: ", "--dial")
+	plain := `brokers: ["` + broker + `"], topics: `
+	f(0, plain+"[logs]", "source gw: reached", "--dial")
+	f(exitFailed, plain+"[logs, nope]", "topic nope: the topic or partition does not exist", "--dial")
+	f(exitFailed, plain+"[none-*]", "no topic matches", "--dial")
+}
