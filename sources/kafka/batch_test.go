@@ -389,7 +389,7 @@ func TestBomb(t *testing.T) {
 	if _, err := filled(t, payloads, answer{records: batch, stable: 10}, 6); !errors.Is(err, errCorrupt) || !strings.Contains(err.Error(), "when decompressed") {
 		t.Errorf("a batch: %v", err)
 	}
-	if n := allocated() - before; n > 128<<20 { // a payload of 16 MiB, and what it took to grow it
+	if n := allocated() - before; n > 256<<20 { // a payload of 16 MiB, and what it took to grow it, more of that under the race detector
 		t.Errorf("%d MB were allocated", n>>20)
 	}
 }
