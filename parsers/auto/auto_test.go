@@ -2,6 +2,7 @@ package auto
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/gatemeter/gatemeter/pipeline/record"
@@ -48,6 +49,30 @@ func TestCutAnywhere(t *testing.T) {
 
 // TestHostileLinesAreReadInLinearTime reads lines on which a search that began anew at each byte would not end while anyone
 // waits.
+// TestSelfLogs: what a gateway says about itself is passed over, and what only looks like it is not.
+func TestSelfLogs(t *testing.T) {
+	p := parser(t)
+	f := func(line string, passed bool) {
+		t.Helper()
+		r := read(p, []byte(line))
+		if got := r.Reason == record.Blank && r.Drop != 0; got != passed {
+			t.Errorf("%q: %v, passed over: %v, want %v", line, r.Reason, got, passed)
+		}
+	}
+	f(`2025-10-10T11:55:36Z INF Starting provider`, true)
+	f("2025/10/10 11:55:36.043\tINFO\tserver running", true)
+	f(`2025/10/10 11:55:36 KRAKEND INFO: Listening on port: 8080`, true)
+	const balancer = `2015-05-13T23:39:43.945958Z %s 192.168.131.39:2817 10.0.0.1:80 0.000073 0.001048 0.000057 200 200 0 29 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.38.0" - -`
+	for _, name := range []string{"shop", "info", "ERROR"} {
+		line := fmt.Sprintf(balancer, name)
+		if r := read(p, []byte(line)); r.Reason != record.None || string(r.Service) != name {
+			t.Errorf("%q: %v, service %q", line, r.Reason, r.Service)
+		}
+	}
+	f(`{"level":"info","time":"2025-10-10T11:55:36Z","msg":"listening"}`, true)
+	f(`{"level":"info","time":"2025-10-10T11:55:36Z","msg":"10.0.0.1 - - [10/Oct/2025:13:55:36 +0000] \"GET / HTTP/1.1\" 200 5"}`, false)
+}
+
 func TestHostileLinesAreReadInLinearTime(t *testing.T) {
 	const size = 1 << 20
 	p := parser(t)

@@ -53,9 +53,9 @@ func isLeveled(line []byte) bool {
 		return false
 	}
 	switch string(rest[:i]) {
-	case "TRC", "DBG", "INF", "WRN", "ERR", "FTL", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "FATAL":
-	case "debug", "info", "warn", "warning", "error", "fatal": // with a tab: a load balancer may be called so
-		if rest[i] != '\t' {
+	case "TRC", "DBG", "INF", "WRN", "ERR", "FTL":
+	case "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "FATAL", "debug", "info", "warn", "warning", "error", "fatal":
+		if rest[i] == ' ' { // a load balancer may be called so
 			return false
 		}
 	default:
@@ -65,7 +65,8 @@ func isLeveled(line []byte) bool {
 }
 
 // passApplication passes over an object that no format reads, when it is what a program says about itself: a level, a message and a
-// time, as logrus, zap, zerolog and slog write them.
+// time, as logrus, zap, zerolog and slog write them. A message that has a request in it is an access log's line in a wrapping that is
+// not known: that is to be seen.
 func (p *Parser) passApplication(r *record.Record) {
 	var level, message, when bool
 	s := &p.own
@@ -76,7 +77,7 @@ func (p *Parser) passApplication(r *record.Record) {
 		case "level":
 			level = level || text
 		case "msg", "message":
-			message = message || text
+			message = message || text && !bytes.Contains(s.Text(), []byte(" HTTP/"))
 		case "time", "ts":
 			when = when || text || s.Kind() == jsonscan.Number
 		}
