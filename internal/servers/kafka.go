@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -39,7 +40,9 @@ func StartKafka(t testing.TB, settings ...string) *Kafka {
 		Name:   "kafka",
 		Args:   append([]string{installed(t, "kafka/start.sh"), dir, port(k.Address), port(FreeAddress(t)), port(k.SASL), port(k.MTLS)}, settings...),
 		Output: filepath.Join(dir, "output.log"),
-		Ready:  func() error { return accepts(k.Address) }, // it listens when it is ready
+		Ready: func() error { // it listens when it is ready, on one port after the other
+			return errors.Join(accepts(k.Address), accepts(k.SASL), accepts(k.MTLS))
+		},
 	})
 	return k
 }
