@@ -55,7 +55,7 @@ e2e-large: build ## a million lines, killed ten times on the way, against the or
 fault: ## each fault of files, process and servers at large; half an hour; writes bench/results/faults.md
 	@mkdir -p bench/results
 	GATEMETER_E2E_FAULTS=large GATEMETER_E2E_OUTCOMES=$(CURDIR)/bench/results/faults.md \
-	  $(GO) test -count=1 -v -timeout 90m -run '^TestFault|^TestKilledAt|^TestAnswersLost|^TestRecordsAgain|^TestKafka$$|^TestSyslogKilled|^TestPostsAre' ./internal/e2e
+	  $(GO) test -count=1 -v -timeout 150m -run '^TestFault|^TestKilledAt|^TestAnswersLost|^TestRecordsAgain|^TestKafka$$|^TestSyslogKilled|^TestPostsAre' ./internal/e2e
 
 SOAK ?= 1h
 SOAK_RATE ?= 3000
