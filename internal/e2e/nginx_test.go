@@ -131,7 +131,7 @@ func TestNginxUnderLoad(t *testing.T) {
 		sources[p.Source].(object)["paths"] = []string{p.Path + "*"}
 	}
 	again := newInstance(t, object{"sources": sources, "metrics": j.metrics(), "sinks": s.sinks("again")})
-	if err := servers.Start(t, again.command("--once")).Wait(5 * time.Minute); err != nil {
+	if err := servers.Start(t, again.command("--once")).Wait(20 * time.Minute); err != nil {
 		t.Fatalf("run --once: %v", err)
 	}
 	servers.Await(t, time.Minute, func() error { return s.compare(t, "again", j.Rollups, want, true) })
