@@ -173,7 +173,6 @@ func (p *partition) admit(window int64, s *series, w *worker) *series {
 		}
 		if len(known) >= w.pipeline.set.Metrics.MaxSeries {
 			target = w.series.folded(s, level)
-			w.foldedSeries++
 			break
 		}
 		known[key] = struct{}{}

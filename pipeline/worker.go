@@ -53,8 +53,6 @@ type worker struct {
 	bodies     []*Body
 	counts     Counts
 	sample     malformed // the first of the task
-
-	foldedSeries int64
 }
 
 // malformed is a line to show the operator.
