@@ -131,8 +131,9 @@ func TestSetupAgain(t *testing.T) {
 // Nothing is sent before the template is there, and that is tried until it works.
 func TestSetupComesFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		g := newRig(t, withSetup(nil))
-		g.server.Behave(strict.Behaviour{Status: 503})
+		server := strict.NewHandler()
+		server.Behave(strict.Behaviour{Status: 503})
+		g := newRigOn(t, server, &direct{handler: server}, withSetup(nil))
 		g.submit(g.body(10))
 		after(10 * time.Minute)
 		if n := g.server.Requests("POST"); n != 0 {
@@ -156,8 +157,8 @@ func TestSetupComesFirst(t *testing.T) {
 
 func TestCloseDuringSetup(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		g := newRig(t, withSetup(nil))
-		g.direct.set(errors.New("no route to host"))
+		server := strict.NewHandler()
+		g := newRigOn(t, server, &direct{handler: server, down: errors.New("no route to host")}, withSetup(nil))
 		g.submit(g.body(10))
 		if err := g.close(time.Minute); err == nil {
 			t.Error("closed without a complaint")

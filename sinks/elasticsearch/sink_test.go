@@ -446,8 +446,9 @@ func TestClose(t *testing.T) {
 
 func TestReportsCredentialsOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		g := newRig(t, func(c *Config) { c.APIKey = "c2VjcmV0OmtleQ=="; c.Setup = true })
-		g.server.Behave(strict.Behaviour{Authorization: "APIKey b3RoZXI6a2V5"})
+		server := strict.NewHandler() // refuses from the start: New sets it up at once
+		server.Behave(strict.Behaviour{Authorization: "APIKey b3RoZXI6a2V5"})
+		g := newRigOn(t, server, &direct{handler: server}, func(c *Config) { c.APIKey = "c2VjcmV0OmtleQ=="; c.Setup = true })
 		g.submit(g.body(1))
 		after(time.Hour)
 		if g.log.count("level=") != 1 || g.log.count("setup: false") != 1 || g.log.count("c2VjcmV0") != 0 {
