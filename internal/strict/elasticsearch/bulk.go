@@ -9,9 +9,12 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/valyala/fastjson"
 )
 
 // op is one operation of a bulk request.
@@ -45,8 +48,11 @@ func (s *Server) bulk(w http.ResponseWriter, r *http.Request, target string, b *
 		return
 	}
 	s.mu.Lock()
+	twice := s.twice
+	s.mu.Unlock()
+	ops, err := parse(body, target, twice) // most of the work: requests side by side share no lock for it
+	s.mu.Lock()
 	defer s.mu.Unlock()
-	ops, err := parse(body, target, s.twice)
 	if err != nil {
 		s.violate(w, "illegal_argument_exception", "bulk body: %v", err)
 		return
@@ -100,8 +106,9 @@ func parse(body []byte, target string, twice bool) ([]op, error) {
 	}
 	ops := make([]op, 0, len(lines)/2)
 	seen := make(map[[2]string]bool, len(lines)/2)
+	var parser fastjson.Parser
 	for i := 0; i < len(lines); i += 2 {
-		o, err := parseAction(lines[i], target)
+		o, err := parseAction(&parser, lines[i], target)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w in %.200q", i+1, err, lines[i])
 		}
@@ -110,7 +117,7 @@ func parse(body []byte, target string, twice bool) ([]op, error) {
 			return nil, fmt.Errorf("line %d: id %q twice in one request", i+1, o.id)
 		}
 		seen[key] = true
-		if err := checkDocument(lines[i+1]); err != nil {
+		if err := checkDocument(&parser, lines[i+1]); err != nil {
 			return nil, fmt.Errorf("line %d: %w in %.200q", i+2, err, lines[i+1])
 		}
 		o.doc = lines[i+1]
@@ -119,30 +126,34 @@ func parse(body []byte, target string, twice bool) ([]op, error) {
 	return ops, nil
 }
 
-func parseAction(line []byte, target string) (op, error) {
-	if err := checkJSON(line); err != nil {
-		return op{}, err
+func parseAction(p *fastjson.Parser, line []byte, target string) (op, error) {
+	o := op{target: target}
+	action, err := parseObject(p, line)
+	if err != nil {
+		return o, err
 	}
-	var action struct {
-		Create *struct {
-			Index string `json:"_index"`
-			ID    string `json:"_id"`
-		} `json:"create"`
+	create := action.Get("create").GetObject()
+	if create == nil || action.GetObject().Len() != 1 {
+		return o, errors.New("not one create action")
 	}
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&action); err != nil {
-		return op{}, err
-	}
+	create.Visit(func(key []byte, v *fastjson.Value) {
+		value, e := v.StringBytes()
+		switch {
+		case e != nil:
+			err = fmt.Errorf("%s: %w", key, e)
+		case string(key) == "_index":
+			o.target = string(value)
+		case string(key) == "_id":
+			o.id = string(value)
+		default:
+			err = fmt.Errorf("unknown key %q", key)
+		}
+	})
 	switch {
-	case action.Create == nil:
-		return op{}, errors.New("no create action")
-	case action.Create.ID == "" || len(action.Create.ID) > 512:
-		return op{}, fmt.Errorf("an _id of %d bytes", len(action.Create.ID))
-	}
-	o := op{target: target, id: action.Create.ID}
-	if action.Create.Index != "" {
-		o.target = action.Create.Index
+	case err != nil:
+		return o, err
+	case o.id == "" || len(o.id) > 512:
+		return o, fmt.Errorf("an _id of %d bytes", len(o.id))
 	}
 	return o, checkTarget(o.target)
 }
@@ -156,65 +167,59 @@ func checkTarget(name string) error {
 }
 
 // checkDocument checks what a data stream needs, and more: an object, valid UTF-8, no key twice, a time.
-func checkDocument(line []byte) error {
-	if err := checkJSON(line); err != nil {
+func checkDocument(p *fastjson.Parser, line []byte) error {
+	doc, err := parseObject(p, line)
+	if err != nil {
 		return err
 	}
-	var doc struct {
-		Time *time.Time `json:"@timestamp"`
-	}
-	if err := json.Unmarshal(line, &doc); err != nil {
-		return err
-	}
-	if doc.Time == nil {
+	at := doc.GetStringBytes("@timestamp")
+	if at == nil {
 		return errors.New("no @timestamp")
+	}
+	if _, err := time.Parse(time.RFC3339, string(at)); err != nil {
+		return fmt.Errorf("@timestamp: %w", err)
 	}
 	return nil
 }
 
-// checkJSON reports what is wrong with line as one JSON object.
-func checkJSON(line []byte) error {
+// parseObject parses line, which must be one JSON object in valid UTF-8 without a key twice in any object of it. What it returns is
+// valid until the parser is used again.
+func parseObject(p *fastjson.Parser, line []byte) (*fastjson.Value, error) {
 	if !utf8.Valid(line) {
-		return errors.New("invalid UTF-8")
+		return nil, errors.New("invalid UTF-8")
 	}
-	if !json.Valid(line) || line[0] != '{' {
-		return errors.New("not a JSON object")
+	if !json.Valid(line) || line[0] != '{' { // fastjson takes more than JSON
+		return nil, errors.New("not a JSON object")
 	}
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.UseNumber()
-	return checkKeys(d)
+	v, err := p.ParseBytes(line)
+	if err != nil {
+		return nil, err
+	}
+	return v, checkKeys(v)
 }
 
-// checkKeys reads one value from d, which holds valid JSON, and reports a key that an object has twice.
-func checkKeys(d *json.Decoder) error {
-	token, err := d.Token()
-	if err != nil {
-		return err
-	}
-	delim, ok := token.(json.Delim)
-	if !ok {
-		return nil
-	}
-	var keys []string
-	for d.More() {
-		if delim == '{' {
-			token, err := d.Token()
-			if err != nil {
-				return err
+// checkKeys reports a key that an object in v has twice.
+func checkKeys(v *fastjson.Value) error {
+	var err error
+	switch v.Type() {
+	case fastjson.TypeArray:
+		for _, e := range v.GetArray() {
+			if err == nil {
+				err = checkKeys(e)
 			}
-			key, _ := token.(string)
-			for _, k := range keys {
-				if k == key {
-					return fmt.Errorf("key %q twice", key)
-				}
+		}
+	case fastjson.TypeObject:
+		keys := make([][]byte, 0, 32)
+		v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
+			if err == nil && slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, key) }) {
+				err = fmt.Errorf("key %q twice", key)
 			}
 			keys = append(keys, key)
-		}
-		if err := checkKeys(d); err != nil {
-			return err
-		}
+			if err == nil {
+				err = checkKeys(v)
+			}
+		})
 	}
-	_, err = d.Token()
 	return err
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/valyala/fastjson"
 )
 
 // The named things a client sets up, by the path before their name.
@@ -57,7 +59,7 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request, kind, name strin
 	case r.Method == http.MethodPut:
 		if kind != dataStreams {
 			if err == nil {
-				err = checkJSON(body)
+				_, err = parseObject(&fastjson.Parser{}, body)
 			}
 			if err != nil {
 				s.violate(w, "x_content_parse_exception", "%s %s: %v", kind, name, err)
