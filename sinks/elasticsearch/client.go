@@ -11,8 +11,8 @@ import (
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 )
 
-// client is the library's transport, which takes the nodes in turn and leaves out those that do not answer, under the library's
-// requests. The library's own Client would link every call that Elasticsearch knows into the binary: a third of its size.
+// client is the official client's transport, which takes the nodes in turn and leaves out those that do not answer. The official Client
+// over it would link every call that Elasticsearch knows into the binary: a third of its size.
 type client struct {
 	transport *elastictransport.Client
 	genuine   atomic.Bool // an answer has said that it is Elasticsearch's
@@ -51,7 +51,7 @@ func newClient(c *Config, t *transport) (*client, error) {
 
 var errNotElasticsearch = errors.New("the server is not Elasticsearch: it does not say so in X-Elastic-Product")
 
-// Perform implements esapi.Transport. It refuses a server that takes requests and never said that it is Elasticsearch.
+// Perform makes one request. It refuses a server that takes requests and never said that it is Elasticsearch.
 func (c *client) Perform(r *http.Request) (*http.Response, error) {
 	res, err := c.transport.Perform(r)
 	if err != nil {

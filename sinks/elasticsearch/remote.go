@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-
-	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"net/url"
 
 	"github.com/gatemeter/gatemeter/pipeline/ecs"
 )
@@ -49,38 +48,40 @@ func (r *Remote) Target() string { return r.target }
 // Close ends connections that nobody uses.
 func (r *Remote) Close() { r.closing() }
 
-// do makes a request and decodes its answer into out, unless that is nil.
-func (r *Remote) do(ctx context.Context, request esapi.Request, out any) error {
+// do makes a request of the index called so and decodes its answer into out, unless that is nil.
+func (r *Remote) do(ctx context.Context, index, name string, query url.Values, body []byte, header http.Header, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, r.config.RequestTimeout)
 	defer cancel()
-	res, err := request.Do(ctx, r.client)
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	res, err := r.client.post(ctx, index, name, query, reader, header)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	if res.StatusCode/100 != 2 {
 		var a answerReader
-		kind, reason := a.failure(body)
+		kind, reason := a.failure(answer)
 		return statusError(res.StatusCode, kind, reason)
 	}
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(body, out); err != nil {
+	if err := json.Unmarshal(answer, out); err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	return nil
 }
 
-var yes = true
-
 // Refresh makes all that was stored visible to Count and Present. No index yet is no error.
 func (r *Remote) Refresh(ctx context.Context) error {
-	if err := r.do(ctx, esapi.IndicesRefreshRequest{Index: []string{r.target}, IgnoreUnavailable: &yes, AllowNoIndices: &yes}, nil); err != nil {
+	if err := r.do(ctx, r.target, "_refresh", wherever(), nil, nil, nil); err != nil {
 		return fmt.Errorf("refresh %s: %w", r.target, err)
 	}
 	return nil
@@ -105,8 +106,7 @@ func (r *Remote) Count(ctx context.Context, l Log) (int64, error) {
 		return 0, err
 	}
 	var answer struct{ Count int64 }
-	request := esapi.CountRequest{Index: []string{r.target}, Body: bytes.NewReader(query), IgnoreUnavailable: &yes, AllowNoIndices: &yes}
-	if err := r.do(ctx, request, &answer); err != nil {
+	if err := r.do(ctx, r.target, "_count", wherever(), query, nil, &answer); err != nil {
 		return 0, fmt.Errorf("count %s: %w", r.target, err)
 	}
 	return answer.Count, nil
@@ -134,10 +134,9 @@ func (r *Remote) Present(ctx context.Context, ids []string) (map[string]int, err
 			}
 		}
 	}
-	request := esapi.SearchRequest{
-		Index: []string{r.target}, Body: bytes.NewReader(query), IgnoreUnavailable: &yes, AllowNoIndices: &yes, FilterPath: []string{"hits.hits._id"},
-	}
-	if err := r.do(ctx, request, &answer); err != nil {
+	only := wherever()
+	only.Set("filter_path", "hits.hits._id")
+	if err := r.do(ctx, r.target, "_search", only, query, nil, &answer); err != nil {
 		return nil, fmt.Errorf("search %s: %w", r.target, err)
 	}
 	found := make(map[string]int, len(answer.Hits.Hits))
@@ -172,10 +171,8 @@ func (r *Remote) Create(ctx context.Context, documents []Document) ([]Created, e
 		body = append(append(body, d.Source...), '\n')
 	}
 	var answer json.RawMessage
-	request := esapi.BulkRequest{
-		Body: bytes.NewReader(body), FilterPath: filterPath, Header: http.Header{"Content-Type": {"application/x-ndjson"}},
-	}
-	if err := r.do(ctx, request, &answer); err != nil {
+	header := http.Header{"Content-Type": {"application/x-ndjson"}}
+	if err := r.do(ctx, "", "_bulk", bulkQuery(0), body, header, &answer); err != nil {
 		return nil, fmt.Errorf("store documents: %w", err)
 	}
 	results := make([]Created, len(documents))

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/gatemeter/gatemeter/internal/fault"
@@ -47,20 +46,16 @@ func (s *sender) send(k *Sink, r *request) verdict {
 	}
 	defer p.wait()
 	body := p.reader()
-	bulk := esapi.BulkRequest{
-		Body: body, FilterPath: filterPath, Header: header,
-		// How long the server waits for a primary shard, a minute by itself: less than we do, so that it is heard to say that it
-		// has none.
-		Timeout: k.config.RequestTimeout / 2,
-	}
+	index := ""
 	if !k.target.dated {
-		bulk.Index = k.target.name
+		index = k.target.name
 	}
 	if err := fault.At("bulk.sending"); err != nil {
 		body.Close()
 		return verdict{trouble: &trouble{unreachable, err}}
 	}
-	res, err := bulk.Do(ctx, k.client)
+	// How long the server waits for a primary shard, a minute by itself: less than we do, so that it is heard to say that it has none.
+	res, err := k.client.post(ctx, index, "_bulk", bulkQuery(k.config.RequestTimeout/2), body, header)
 	if lost := fault.At("bulk.answered"); lost != nil && err == nil {
 		res.Body.Close()
 		return verdict{trouble: &trouble{unreachable, lost}}
@@ -84,7 +79,7 @@ func (s *sender) send(k *Sink, r *request) verdict {
 }
 
 // judge says what an answer means.
-func (s *sender) judge(res *esapi.Response, r *request) verdict {
+func (s *sender) judge(res *http.Response, r *request) verdict {
 	status := res.StatusCode
 	if status >= 200 && status < 300 {
 		items, err := s.answer.read(s.body.b, r.docs)
