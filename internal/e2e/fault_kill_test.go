@@ -25,7 +25,7 @@ import (
 
 // TestFaultKilled: a live gatemeter is killed at any moment, while a server writes and the log is rotated.
 func TestFaultKilled(t *testing.T) {
-	kills := size(12, 500)
+	kills := size(12, 1000)
 	w := newWorld(t, size(8000, 300_000))
 	w.addGraphite(strictgraphite.Options{})
 	w.addElasticsearch()
