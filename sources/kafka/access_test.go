@@ -1,12 +1,15 @@
 package kafka
 
 import (
+	"crypto/tls"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/gatemeter/gatemeter/internal/servers"
 )
 
 // TestUnready: what does not work is named and said once, and works when it can.
@@ -39,6 +42,17 @@ func TestUnready(t *testing.T) {
 	for _, mechanism := range withPassword {
 		f("wrong password "+mechanism, func(s *Settings) { s.SASL = &SASL{Mechanism: mechanism, Username: "u", Password: "wrong"} }, "or another password", sasl...)
 	}
+	c := servers.MakeCertificates(t)
+	tlsOf := func(cert, key string) kfake.Opt {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}})
+	}
+	trusting := func(s *Settings) { s.TLS = &TLS{CAFile: c.CA} }
+	f("an expired broker", trusting, "certificate has expired", tlsOf(c.OldCert, c.OldKey))
+	f("a broker of another authority", trusting, "unknown authority", tlsOf(c.StrangeCert, c.StrangeKey))
 	f("a session too short", func(s *Settings) { s.Session = time.Second }, "does not allow this session_timeout", kfake.GroupMinSessionTimeout(5*time.Second))
 }
 
