@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	mathrand "math/rand/v2"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -339,13 +338,19 @@ func sorted[T any](m map[string]T) []string {
 	return names
 }
 
-// newLog returns the log that c asks for, on standard error.
-func newLog(c config.Log) *slog.Logger {
+// newLog returns the log that c asks for.
+func newLog(c config.Log, to io.Writer) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.Level)) // checked by package config
 	options := &slog.HandlerOptions{Level: level}
 	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+		options.ReplaceAttr = func(_ []string, a slog.Attr) slog.Attr {
+			if a.Value.Kind() == slog.KindDuration { // which would be a number of nanoseconds
+				a.Value = slog.StringValue(a.Value.String())
+			}
+			return a
+		}
+		return slog.New(slog.NewJSONHandler(to, options))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
+	return slog.New(slog.NewTextHandler(to, options))
 }

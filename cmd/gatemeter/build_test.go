@@ -119,3 +119,14 @@ func TestFieldsAreChecked(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A person reads the log, also where it is JSON.
+func TestLogSaysHowLong(t *testing.T) {
+	for format, want := range map[string]string{"text": "after=10m10.283s", "json": `"after":"10m10.283s"`} {
+		var b strings.Builder
+		newLog(config.Log{Format: format}, &b).Info("m", "after", 10*time.Minute+10283*time.Millisecond)
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%s: %s", format, b.String())
+		}
+	}
+}

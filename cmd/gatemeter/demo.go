@@ -82,7 +82,7 @@ func runDemo(ctx context.Context, out io.Writer, length time.Duration, rate floa
 		defer stopWriting()
 	}
 	screen := newScreen(out, "generated traffic: nginx (two formats) and Kong")
-	proc, err := build(c, parts{log: newLog(config.Log{Level: "error"}), sinks: []pipeline.MetricSinkSettings{{Name: "live", Sink: screen, Discarding: true}}})
+	proc, err := build(c, parts{log: newLog(config.Log{Level: "error"}, os.Stderr), sinks: []pipeline.MetricSinkSettings{{Name: "live", Sink: screen, Discarding: true}}})
 	if err != nil {
 		return err
 	}

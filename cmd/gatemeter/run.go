@@ -87,7 +87,7 @@ func runConfig(ctx context.Context, path string, once bool) error {
 	var done reloads
 	var before *config.Config // what ran before c, to go back to when c cannot be run
 	for {
-		log := newLog(c.Log)
+		log := newLog(c.Log, os.Stderr)
 		for _, w := range warnings {
 			log.Warn(w.Error())
 		}
@@ -250,7 +250,7 @@ func runFiles(ctx context.Context, files []string, once bool) error {
 	c := config.Default(files, "")
 	screen := newScreen(os.Stdout, strings.Join(files, " "))
 	proc, err := build(c, parts{
-		once: once, log: newLog(config.Log{Level: "warn"}), in: os.Stdin,
+		once: once, log: newLog(config.Log{Level: "warn"}, os.Stderr), in: os.Stdin,
 		sinks: []pipeline.MetricSinkSettings{{Name: "live", Sink: screen, Discarding: true}},
 	})
 	if err != nil {
