@@ -52,7 +52,7 @@ e2e-large: build ## a million lines, killed ten times on the way, against the or
 	GATEMETER_E2E_LINES=1000000 $(GO) test -count=1 -v -timeout 60m -run '^TestGenerated' ./internal/e2e
 
 .PHONY: fault
-fault: ## each fault of files, process and servers at large; half an hour; writes bench/results/faults.md
+fault: ## each fault of files, process and servers at large; two hours; writes bench/results/faults.md
 	@mkdir -p bench/results
 	GATEMETER_E2E_FAULTS=large GATEMETER_E2E_OUTCOMES=$(CURDIR)/bench/results/faults.md \
 	  $(GO) test -count=1 -v -timeout 150m -run '^TestFault|^TestKilledAt|^TestAnswersLost|^TestRecordsAgain|^TestKafka$$|^TestSyslogKilled|^TestPostsAre' ./internal/e2e
