@@ -370,7 +370,7 @@ func TestAllocatesNothing(t *testing.T) {
 		}
 		p := newParser()
 		data := copies(all)
-		if n := testing.AllocsPerRun(5, func() {
+		parse := func() {
 			p.Reset(nil)
 			for i := range data {
 				r := &recs[i%len(recs)]
@@ -378,7 +378,11 @@ func TestAllocatesNothing(t *testing.T) {
 				r.Line = data[i]
 				p.Parse(recs[i%len(recs) : i%len(recs)+1])
 			}
-		}); n != 0 && !strings.HasPrefix(spec, "grok") && !strings.HasPrefix(spec, "regex") { // Go's regexp allocates
+		}
+		for range 3 { // until what is remembered of lines is all there
+			parse()
+		}
+		if n := testing.AllocsPerRun(5, parse); n != 0 && !strings.HasPrefix(spec, "grok") && !strings.HasPrefix(spec, "regex") { // Go's regexp allocates
 			t.Errorf("%s: %v allocations", spec, n)
 		}
 	}

@@ -1,6 +1,7 @@
 package jsonscan
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"slices"
 
@@ -9,147 +10,134 @@ import (
 
 // Value is a value that Extract found. The zero Value is one that was not there.
 type Value struct {
-	Kind  Kind
-	Start int32 // in the line; a string's is behind its first quote
-	End   int32 // of a string, number or boolean; a string's is before its last quote. Of an array with Key.Last: how many objects are in it
+	Kind    Kind
+	Escaped bool  // a string with backslashes
+	Start   int32 // in the line; a string's is behind its first quote
+	End     int32 // of a string, number or boolean; a string's is before its last quote. Of an array with Key.Last: how many objects are in it
 }
 
-// Extract finds the values of t's keys in the line that Start has just begun with, in one loop that holds all it knows in
-// registers. It stores them in values, which has t.Values() places; of keys that repeat the first counts.
+// Extract finds the values of t's keys in line. It stores them in values, which has Tree.Values() places; of keys that repeat the first
+// counts. Objects in which keys are wanted have no Value.
 //
 // It reads JSON without white space, nested no deeper than MaxDepth, with no letter of it written by its number. Of all else,
-// and of what is not JSON, it makes nothing and returns false; then the line is read by Next as if Extract had not been called.
-func (s *Scanner) Extract(t *Tree, values []Value) bool {
-	if s.coded || s.reason != record.None {
+// and of what is not JSON, it makes nothing and returns false; then the line is read by Start and Next as if Extract had not been called.
+//
+// Where the line has what lines before it had, it goes along the trail: see there.
+func (s *Scanner) Extract(line []byte, t *Trail, values []Value) bool {
+	s.data, s.indexed = line, false
+	s.lenient, s.reason, s.at = false, record.None, 0
+	clear(values)
+	if len(line) < 2 || line[0] != '{' {
 		return false
 	}
-	clear(values)
-	data, quotes := s.data, s.quotes
-	i, q := s.pos, 0
-	in := &t.root
-	var around [MaxDepth]*branch // what was wanted of the containers around
-	depth := 0
-	objects := uint64(1) // a bit for each container: 1 for an object, the innermost lowest
-	taken := uint64(0)   // by ID
-	if i < len(data) && data[i] == '}' {
-		return i+1 == len(data)
+	if line[1] == '}' {
+		return len(line) == 2
 	}
+	w := &s.walk
+	w.data, w.values, w.i, w.at, w.taken = line, values, 1, &t.start, nobody
 	for {
-		var wanted *leaf
-		if objects&1 == 1 {
-			if q+1 >= len(quotes) || int(quotes[q]) != i {
-				return false
+		w.follow()
+		switch {
+		case w.advance():
+			if w.at.kind == Nothing {
+				return w.i == len(line)
 			}
-			end := int(quotes[q+1])
-			if q += 2; end+1 >= len(data) || data[end+1] != ':' {
-				return false
-			}
-			if in != nil {
-				if wanted = in.find(data[i+1 : end]); wanted != nil {
-					if taken>>wanted.id&1 == 1 {
-						wanted = nil
-					} else {
-						taken |= 1 << wanted.id
-					}
-				}
-			}
-			i = end + 2
-		}
-		if i >= len(data) {
-			return false
-		}
-		v := Value{Start: int32(i)}
-		switch c := data[i]; c {
-		case '"':
-			if q+1 >= len(quotes) {
-				return false
-			}
-			end := int(quotes[q+1])
-			q += 2
-			v = Value{String, int32(i + 1), int32(end)}
-			i = end + 1
-		case '{', '[':
-			if wanted != nil {
-				v.Kind = Object
-				if c == '[' {
-					v.Kind = Array
-				}
-				values[wanted.id] = v
-			}
-			if objects&1 == 0 && in != nil && c == '{' { // in is of the objects of the array around: those before do not count
-				values[in.array].End++
-				taken &^= in.ids
-				for ids := in.ids; ids != 0; ids &= ids - 1 {
-					values[bits.TrailingZeros64(ids)] = Value{}
-				}
-			}
-			if i++; i < len(data) && data[i] == c+2 { // } and ] come two after { and [
-				i++
-				wanted = nil
-				break
-			}
-			if depth++; depth >= MaxDepth {
-				return false
-			}
-			around[depth] = in
-			switch {
-			case objects&1 == 1:
-				in = nil
-				if wanted != nil && wanted.last == (c == '[') {
-					in = wanted.in
-				}
-			case c == '[':
-				in = nil
-			}
-			if objects <<= 1; c == '{' {
-				objects |= 1
-			}
-			continue
-		case 't', 'f', 'n':
-			word := "null"
-			switch c {
-			case 't':
-				word = "true"
-			case 'f':
-				word = "false"
-			}
-			if len(data)-i < len(word) || string(data[i:i+len(word)]) != word {
-				return false
-			}
-			if i += len(word); c == 'n' {
-				v = Value{}
-			} else {
-				v.Kind, v.End = Bool, int32(i)
-			}
+		case w.turn():
 		default:
-			if i = number(data, i); i < 0 {
-				return false
+			if on, complete := w.off(t); !on {
+				return complete
 			}
-			v.Kind, v.End = Number, int32(i)
-		}
-		if wanted != nil {
-			values[wanted.id] = v
-		}
-		for {
-			if i >= len(data) {
-				return false
-			}
-			c := data[i]
-			i++
-			if c == ',' {
-				break
-			}
-			if c != ']'+byte(objects&1)<<5 { // } is ] plus 32
-				return false
-			}
-			if depth == 0 {
-				return i == len(data)
-			}
-			in = around[depth]
-			depth--
-			objects >>= 1
 		}
 	}
+}
+
+// advance takes the step that came next the last time, and the value behind it. It returns false, and has done nothing, when it is another.
+func (w *walk) advance() bool {
+	next := w.at.next[0]
+	if next == nil || !next.is(w.data, w.i) || w.taken&next.ids&^nobody != 0 {
+		return false
+	}
+	v, end, ok := valueAt(w.data, w.i+int(next.n), next.kind)
+	if !ok {
+		return false
+	}
+	if next.odd {
+		w.effects(next)
+	}
+	w.taken |= next.ids
+	w.values[next.id] = v
+	w.i, w.at = end, next
+	return true
+}
+
+// valueAt returns the value at i of a kind that a step has, and where it ends: a string at its last quote. ok is false when there
+// is no such value.
+func valueAt(data []byte, i int, kind Kind) (v Value, end int, ok bool) {
+	switch kind {
+	case String:
+		end, escaped := textEnd(data, i)
+		return Value{Kind: String, Escaped: escaped, Start: int32(i), End: int32(end)}, end, end >= 0
+	case Nothing:
+		return v, i, true
+	}
+	if end, kind = scalar(data, i); kind != Nothing {
+		v = Value{Kind: kind, Start: int32(i), End: int32(end)}
+	}
+	return v, end, end >= 0
+}
+
+// textEnd returns where the last quote is of the text that begins at i, -1 when there is none, or before it a letter that is written by
+// its number.
+func textEnd(data []byte, i int) (end int, escaped bool) {
+	for i < len(data) {
+		if i+8 <= len(data) {
+			w := binary.LittleEndian.Uint64(data[i:])
+			found := same(w, '"') | same(w, '\\')
+			if i += bits.TrailingZeros64(found) >> 3; found == 0 {
+				continue
+			}
+		}
+		switch data[i] {
+		case '"':
+			return i, escaped
+		case '\\':
+			if i++; i < len(data) && (data[i] == 'u' || data[i] == 'x') {
+				return -1, false
+			}
+			escaped = true
+		}
+		i++
+	}
+	return -1, false
+}
+
+// same returns a word in which the lowest bit that is set is the highest of w's first byte that is c, 0 when there is none.
+func same(w uint64, c byte) uint64 {
+	const each = 0x0101010101010101
+	x := w ^ each*uint64(c)
+	return (x - each) &^ x & (each * 0x80)
+}
+
+// scalar returns where the number, boolean or null at i ends, -1 when there is none, and what it is.
+func scalar(data []byte, i int) (end int, kind Kind) {
+	if i >= len(data) {
+		return -1, Nothing
+	}
+	word, kind := "", Bool
+	switch data[i] {
+	case 't':
+		word = "true"
+	case 'f':
+		word = "false"
+	case 'n':
+		word, kind = "null", Nothing
+	default:
+		return number(data, i), Number
+	}
+	if len(data)-i < len(word) || string(data[i:i+len(word)]) != word {
+		return -1, Nothing
+	}
+	return i + len(word), kind
 }
 
 // number returns where the number that begins at i ends, -1 when it is none.
@@ -182,14 +170,18 @@ func number(data []byte, i int) int {
 // TextOf returns the text of a string, number or boolean that Extract found, with its escapes undone. It is valid until Reset, or
 // as long as the line.
 func (s *Scanner) TextOf(v *Value) []byte {
-	if v.Kind == String {
-		return s.text(int(v.Start), int(v.End))
+	text := s.data[v.Start:v.End:v.End]
+	if v.Escaped {
+		return s.unescape(text)
 	}
-	return s.data[v.Start:v.End:v.End]
+	return text
 }
 
 // Visit makes a container that Extract found the value at hand, to be gone through with Enter and Next.
 func (s *Scanner) Visit(v *Value) {
+	if !s.indexed {
+		s.index()
+	}
 	s.pos, s.pending, s.element, s.first, s.depth = int(v.Start), true, false, false, 1
 	s.quote, _ = slices.BinarySearch(s.quotes, uint32(v.Start))
 }

@@ -1,7 +1,11 @@
 package jsonscan
 
 import (
+	"bytes"
 	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gatemeter/gatemeter/pipeline/record"
@@ -16,7 +20,7 @@ func testTree() *Tree {
 	})
 }
 
-// byNext finds by Next what Extract finds, and none of what is in arrays but for e's.
+// byNext finds by Next what Extract finds, and none of what is in arrays but for e's last object.
 func byNext(s *Scanner) (values [7]string) {
 	had := map[int]bool{}
 	take := func(id int) {
@@ -36,6 +40,9 @@ func byNext(s *Scanner) (values [7]string) {
 		case "b":
 			first := !had[2]
 			take(2)
+			if kind := s.Kind(); first && (kind == Object || kind == Array) {
+				values[2] = ""
+			}
 			for ok := first && s.Enter(); ok && s.Next(); {
 				switch string(s.Key()) {
 				case "c":
@@ -63,19 +70,51 @@ func byNext(s *Scanner) (values [7]string) {
 	return values
 }
 
+// checkExtract reads line, and again with so much behind its last member that follow reads on up to that.
 func checkExtract(t *testing.T, line []byte, must bool) {
 	t.Helper()
-	tree := testTree()
-	s, values := &Scanner{}, make([]Value, tree.Values())
-	s.Start(line)
-	if !s.Extract(tree, values) {
-		if must {
-			t.Errorf("%q is not read", line)
+	checkTrails(t, line, must)
+	if bytes.HasSuffix(line, []byte(`}`)) && len(line) > 2 {
+		checkTrails(t, fmt.Appendf(nil, `%s,"x":"%040d"}`, line[:len(line)-1], 0), false)
+	}
+}
+
+// checkTrails reads line on a new trail, on the same again and again until all of it is known, and on one that other lines have been on; with
+// follow and without.
+func checkTrails(t *testing.T, line []byte, must bool) {
+	t.Helper()
+	own, used, slow := NewTrail(testTree()), NewTrail(testTree()), NewTrail(testTree())
+	for _, other := range append(extracted, seeds...) {
+		s := &Scanner{}
+		for range 3 {
+			s.Extract([]byte(other), used, make([]Value, used.tree.Values()))
 		}
-		return
+	}
+	want, ok := checkOnce(t, line, NewTrail(testTree()), false)
+	if must && !ok {
+		t.Errorf("%q is not read", line)
+	}
+	for n := range 4 {
+		for name, trail := range map[string]*Trail{"its own": own, "its own, without follow": slow, "a used": used} {
+			got, read := checkOnce(t, line, trail, trail == slow)
+			if read != ok || ok && !slices.Equal(got[1:], want[1:]) {
+				t.Errorf("%q is on %s trail, time %d, %v, %v, want %v, %v", line, name, n, got, read, want, ok)
+			}
+		}
+	}
+}
+
+// checkOnce reads line, and by Next.
+func checkOnce(t *testing.T, line []byte, trail *Trail, slowly bool) (values []Value, ok bool) {
+	t.Helper()
+	s := &Scanner{walk: walk{slowly: slowly}}
+	values = make([]Value, trail.tree.Values())
+	if !s.Extract(line, trail, values) {
+		return nil, false
 	}
 	got := [7]string{}
-	for id, v := range values {
+	for id, v := range values[1:] {
+		id++
 		switch {
 		case v == Value{}:
 		case v.Kind == String || v.Kind == Number || v.Kind == Bool:
@@ -101,12 +140,19 @@ func checkExtract(t *testing.T, line []byte, must bool) {
 	if got != want {
 		t.Errorf("%q\nis read as %q\nby Next    %q", line, got, want)
 	}
+	return values, true
 }
 
 var extracted = []string{
 	`{}`, `{"a":1}`, `{"a":"x","a":"y"}`, `{"x":{"a":1},"a":{"a":2}}`, `{"b":{"c":"1","d":[{"c":2}],"c":3},"b":{"d":4}}`, `{"b":"c"}`, `{"b":["c"]}`,
 	`{"e":[{"f":1},{"f":"2\/3"}]}`, `{"e":[{"f":1},{}]}`, `{"e":[{"f":1},7,[{"f":2}]]}`, `{"e":{"f":1}}`, `{"e":[],"a":-1.5e+3}`,
-	`{"e":[{"f":1}],"e":[{"f":2}]}`, `{"e":[{"x":{"f":3},"f":{"f":4}}],"a":null,"b":{"c":true,"d":false}}`, `{"":"","a":"\"\\"}`,
+	`{"e":[{"f":1}],"e":[{"f":2}]}`, `{"e":[{"f":{}},{"f":"2"},{"x":1},{"f":[]}]}`, `{"e":[{},{},{"f":1}],"b":{"c":[],"d":{}},"a":{}}`,
+	`{"e":[{"f":[1]},{"f":{"f":2}},[{"f":3}],{"e":[{"f":4}]}],"b":{"b":{"c":5},"c":6}}`, `{"a":{"a":[{"a":[1,"2",true,null,{"a":3}]}]},"b":{"c":"4"}}`,
+	`{"a":12345678901234567,"b":{"c":0.5,"d":-0},"x":1e5,"y":1.25E-7,"z":1.7672256e+18}`, `{"x":123456789012345,"y":1234567890123456,"a":false,"z":null}`,
+	`{"x":"` + strings.Repeat("long ", 30) + `","a":"` + strings.Repeat(`\/`, 60) + `","y":"` + strings.Repeat(`\\\\`, 20) + `\"","b":{"c":"` + strings.Repeat("x", 31) + `\""}}`,
+	`{"a_key_longer_than_thirty_two_bytes_which_is_rare":1,"b":{"x":2,"c":3}}`,
+	`{"x":1,"b":{"c":"1"},"b":{"c":"2"},"a":null,"a":3}`, `{"x":2,"e":[{"x":0,"f":{}},{"x":1,"f":2}]}`, `{"a":{},"e":[],"x":1}`, `{"b":{"c":[],"d":{}},"x":1}`,
+	`{"1,` + strings.Repeat("x", 252) + `":1,"a":2}`, // a step of 257 bytes `{"e":[{"x":{"f":3},"f":{"f":4}}],"a":null,"b":{"c":true,"d":false}}`, `{"":"","a":"\"\\"}`,
 }
 
 func TestExtract(t *testing.T) {
@@ -118,16 +164,154 @@ func TestExtract(t *testing.T) {
 	}
 }
 
+// TestExtractKnown reads lines of which all is known but for one value.
+func TestExtractKnown(t *testing.T) {
+	for _, value := range []string{
+		"1", "0", "00", "01", "007", "-0", "-01", "-", "", "+1", "1.", "1.0", "1.e5", ".5", "1e", "1e5", "1E+", "1e-", "1e-7", "1.7672256e+18", "1x", "12345678901234",
+		"123456789012345", "1234567890123456", "12345678901234567", "0.123456789012345", "0.1234567890123456", "1e1234567890123456", "1e++1", "1,2", "1:2", "1 ", " 1",
+		"true", "tru", "truE", "false", "fals", "falsE", "falsetrue", "null", "nul", "nulL", "[1]", "{}", "[]", `{"a":1}`, "]", "}",
+		`""`, `"a"`, `"`, `"\"`, `"\""`, `"\\"`, `"\\""`, `"\\\""`, `"\u0061"`, `"\x61"`, `"\\u0061"`, `"` + strings.Repeat("x", 31) + `\""`, `"` + strings.Repeat("x", 31) + `\u0061"`,
+		`"` + strings.Repeat("x", 30) + `\\"`, `"` + strings.Repeat("x", 31) + `\\"`, `"` + strings.Repeat("x", 31) + `"`, `"` + strings.Repeat("x", 32) + `"`, `"` + strings.Repeat("\\/", 31) + `"`,
+	} {
+		for _, known := range []string{"1", `"1"`, "null"} {
+			for _, format := range []string{`{"a":%s,"b":{"c":1,"d":"%040d"}}`, `{"x":%s,"b":{"c":1,"d":"%040d"}}`, `{"x":[%s,2],"b":{"c":1,"d":"%040d"}}`} {
+				for _, slowly := range []bool{false, true} {
+					trail := NewTrail(testTree())
+					for range 3 {
+						checkOnce(t, fmt.Appendf(nil, format, known, 0), trail, slowly)
+					}
+					line := fmt.Appendf(nil, format, value, 0)
+					want, ok := checkOnce(t, line, NewTrail(testTree()), false)
+					got, gotOK := checkOnce(t, line, trail, slowly)
+					if ok != gotOK || ok && !slices.Equal(got[1:], want[1:]) {
+						t.Errorf("%s after %s: %v, %v, want %v, %v", line, known, got, gotOK, want, ok)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestExtractShapes reads lines with members here and not there, in this order and that, twice, cut off and otherwise broken, all on one
+// trail.
+func TestExtractShapes(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	used, slow := NewTrail(testTree()), NewTrail(testTree())
+	read := 0
+	const broken = "\"\\{}[]:,01ux e-"
+	for range 20_000 {
+		line := shape(nil, random, 0)
+		switch random.IntN(8) {
+		case 0:
+			line = line[:random.IntN(len(line)+1)]
+		case 1:
+			i := random.IntN(len(line))
+			line[i] = broken[random.IntN(len(broken))]
+		case 2:
+			i := random.IntN(len(line))
+			line = slices.Insert(line, i, broken[random.IntN(len(broken))])
+		}
+		want, ok := checkOnce(t, line, NewTrail(testTree()), false)
+		for _, trail := range []*Trail{used, slow} {
+			got, gotOK := checkOnce(t, line, trail, trail == slow)
+			if ok != gotOK || ok && !slices.Equal(got[1:], want[1:]) {
+				t.Fatalf("%s\nis %v, %v, want %v, %v", line, got, gotOK, want, ok)
+			}
+		}
+		if ok {
+			read++
+		}
+	}
+	if read < 10_000 || used.n < maxSteps/2 {
+		t.Errorf("%d lines were read, %d steps are known", read, used.n)
+	}
+}
+
+// shape appends an object.
+func shape(b []byte, random *rand.Rand, depth int) []byte {
+	keys := []string{"a", "b", "e", "a long key that nobody wants", "x", "\\/", "c", "d", "f", "c"}
+	b = append(b, '{')
+	for n := range random.IntN(6) {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = fmt.Appendf(b, `"%s":`, keys[min(random.IntN(len(keys)), random.IntN(len(keys)))])
+		b = shapeValue(b, random, depth+1)
+	}
+	return append(b, '}')
+}
+
+func shapeValue(b []byte, random *rand.Rand, depth int) []byte {
+	values := []string{
+		`""`, `"text"`, `"a text that is a little longer than that"`, `"\/a\/b"`, `"a quote \" and a backslash \\"`, `"` + strings.Repeat(`\/x`, 20) + `"`,
+		"0", "-1", "1767225600000", "0.25", "1.7672256e+18", "true", "false", "null", `"\u0061"`, "{}", "[]",
+	}
+	switch n := random.IntN(len(values) + 8); {
+	case n < len(values):
+		return append(b, values[n]...)
+	case depth > 5:
+		return append(b, '1')
+	case n < len(values)+4:
+		return shape(b, random, depth)
+	}
+	b = append(b, '[')
+	for n := range random.IntN(4) {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = shapeValue(b, random, depth+1)
+	}
+	return append(b, ']')
+}
+
+// TestTrailIsBounded: keys that are all different are forgotten, and what comes then is known again.
+func TestTrailIsBounded(t *testing.T) {
+	s, trail := &Scanner{}, NewTrail(testTree())
+	values := make([]Value, trail.tree.Values())
+	extract := func(line string) {
+		t.Helper()
+		if !s.Extract([]byte(line), trail, values) {
+			t.Fatalf("%s is not read", line)
+		}
+	}
+	for n := range 2 * maxSteps {
+		for range 3 {
+			extract(fmt.Sprintf(`{"key%d":1}`, n))
+		}
+	}
+	if trail.n != maxSteps {
+		t.Errorf("%d steps", trail.n)
+	}
+	for n := 0; trail.n == maxSteps && n < 10*maxVain; n++ {
+		extract(fmt.Sprintf(`{"other%d":1}`, n))
+	}
+	for range 3 {
+		extract(`{"a":1,"b":{"c":2}}`)
+	}
+	if n := trail.n; n < 3 || n >= maxSteps {
+		t.Errorf("%d steps after all were in use in vain", n)
+	}
+	for n := range 10 * maxOnce {
+		extract(fmt.Sprintf(`{"once%d":1}`, n))
+	}
+	if trail.once > maxOnce {
+		t.Errorf("%d are noted as seen once", trail.once)
+	}
+}
+
 func TestExtractAllocatesNothing(t *testing.T) {
-	tree := testTree()
-	s, values := &Scanner{}, make([]Value, tree.Values())
+	trail := NewTrail(testTree())
+	s, values := &Scanner{}, make([]Value, trail.tree.Values())
 	line := []byte(`{"a":"x\/y","b":{"c":[1,2,{"d":null}]},"e":1.5}`)
-	if n := testing.AllocsPerRun(100, func() {
+	extract := func() {
 		s.Reset()
-		s.Start(line)
-		s.Extract(tree, values)
+		s.Extract(line, trail, values)
 		s.TextOf(&values[1])
-	}); n != 0 {
+	}
+	for range 3 { // until it is known
+		extract()
+	}
+	if n := testing.AllocsPerRun(100, extract); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

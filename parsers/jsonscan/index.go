@@ -10,15 +10,13 @@ import (
 const (
 	quotes = iota
 	backslashes
-	us
-	xs
 )
 
 // index finds the quotes of s.data, so that where a string ends need not be looked for, and need not be guessed by the
 // processor's branch prediction: that costs more than all else here.
 func (s *Scanner) index() {
-	s.marks = bitmap.Append(s.marks[:0], s.data, [4]byte{quotes: '"', backslashes: '\\', us: 'u', xs: 'x'})
-	s.coded = false
+	s.marks = bitmap.Append(s.marks[:0], s.data, [4]byte{quotes: '"', backslashes: '\\'})
+	s.indexed = true
 	escaping := uint64(0) // the last byte of the block before is a backslash
 	for k := range s.marks {
 		m := &s.marks[k]
@@ -26,7 +24,6 @@ func (s *Scanner) index() {
 		if behind&m[quotes] != 0 {
 			m[quotes] = s.unescaped(k, m[quotes])
 		}
-		s.coded = s.coded || behind&(m[us]|m[xs]) != 0
 		escaping = m[backslashes] >> 63
 	}
 	s.quotes, s.quote = bitmap.Places(s.quotes[:0], s.marks, quotes), 0

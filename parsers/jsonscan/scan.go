@@ -50,9 +50,9 @@ type Scanner struct {
 	pos   int
 	marks []bitmap.Block // of data: where its quotes and backslashes are
 
-	quotes []uint32 // of data: where the quotes are that no backslash escapes
-	quote  int      // the first of quotes that has not been read
-	coded  bool     // there may be a letter written \u0061 or \x61
+	quotes  []uint32 // of data: where the quotes are that no backslash escapes
+	quote   int      // the first of quotes that has not been read
+	indexed bool
 
 	key     []byte
 	pending bool // the value at hand has not been taken
@@ -64,6 +64,7 @@ type Scanner struct {
 	reason  record.Reason
 	at      int
 
+	walk  walk // Extract's
 	arena []byte
 }
 
@@ -268,6 +269,11 @@ func (s *Scanner) text(start, end int) []byte {
 	if !bitmap.Any(s.marks, backslashes, start, end) {
 		return text
 	}
+	return s.unescape(text)
+}
+
+// unescape returns text with its escapes undone.
+func (s *Scanner) unescape(text []byte) []byte {
 	n := len(s.arena)
 	s.arena = escape.Append(s.arena, text, escape.JSON)
 	return s.arena[n:len(s.arena):len(s.arena)]

@@ -2,8 +2,9 @@ package jsonscan
 
 // Tree is the keys that Extract looks for. It is not changed by use.
 type Tree struct {
-	root branch
-	n    int // IDs
+	root     branch
+	n        int // IDs
+	branches int
 }
 
 // Key is a key that is wanted: its value, or those of keys in the object that is its value.
@@ -16,57 +17,68 @@ type Key struct {
 
 // NewTree returns the tree of an object's keys. It panics when an ID is out of range: trees are written by programmers.
 func NewTree(keys []Key) *Tree {
-	t := &Tree{}
-	t.root.fill(keys, &t.n)
+	t := &Tree{n: 1, branches: 1}
+	t.fill(&t.root, keys)
 	return t
 }
 
-// Values returns how many values Extract needs to have room for.
+// Values returns how many values Extract needs to have room for. The first is nobody's.
 func (t *Tree) Values() int { return t.n }
 
-// branch is the keys wanted of one object, in a hash table in which no two share a slot. A key's hash is a sum of its length and
-// of its first and last byte, times factors that were found by trying.
+// branch is a container in which keys are wanted. It has a hash table of them in which no two share a slot. A key's hash is a sum of
+// its length and of its first and last byte, times factors that were found by trying.
 type branch struct {
+	parent *branch // the one around, nil at the root
+	number int     // of all branches
+	level  int     // how many containers are around it
+
 	first, last uint
 	mask        uint
 	leaves      []leaf
 	ids         uint64 // a bit for each
-	array       int    // ID of the array whose last object this is of
+
+	elements *branch // of an array: the objects in it. It has no leaves
+	array    int     // of an array: its ID
 }
 
 type leaf struct {
 	name string // empty: a free slot
 	id   int
 	in   *branch // nil: the value is of interest, not what is in it
-	last bool    // in is of the objects of an array
 }
 
-func (b *branch) fill(keys []Key, n *int) {
-	for size := uint(16); ; size *= 2 {
-		for factor := range uint(256) {
-			if *b = (branch{first: factor%16 + 1, last: factor/16 + 1, mask: size - 1, leaves: make([]leaf, size)}); b.place(keys) {
-				for i := range keys {
-					k := &keys[i]
-					if k.ID < 1 || k.ID > 63 {
-						panic("BUG: ID of key " + k.Name)
-					}
-					*n = max(*n, k.ID+1)
-					if k.Keys != nil {
-						in := &branch{}
-						in.fill(k.Keys, n)
-						in.array = k.ID
-						l := &b.leaves[b.hash(k.Name)]
-						l.in, l.last = in, k.Last
-					}
-				}
-				return
-			}
-		}
+func (t *Tree) fill(b *branch, keys []Key) {
+	for factor := uint(0); !b.place(keys); factor++ {
+		b.first, b.last, b.mask = factor%16+1, factor/16%16+1, 16<<(factor/256)-1
 	}
+	for i := range keys {
+		k := &keys[i]
+		if k.ID < 1 || k.ID > 63 {
+			panic("BUG: ID of key " + k.Name)
+		}
+		t.n = max(t.n, k.ID+1)
+		if k.Keys == nil {
+			continue
+		}
+		in := t.branch(b)
+		b.leaves[b.hash(k.Name)].in = in
+		if k.Last {
+			in.elements, in.array = t.branch(in), k.ID
+			in = in.elements
+		}
+		t.fill(in, k.Keys)
+	}
+}
+
+// branch returns a new branch in parent.
+func (t *Tree) branch(parent *branch) *branch {
+	t.branches++
+	return &branch{parent: parent, number: t.branches, level: parent.level + 1}
 }
 
 // place puts keys into free slots and reports whether there was one for each.
 func (b *branch) place(keys []Key) bool {
+	b.leaves, b.ids = make([]leaf, b.mask+1), 0
 	for i := range keys {
 		l := &b.leaves[b.hash(keys[i].Name)]
 		if l.name != "" {

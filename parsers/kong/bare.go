@@ -80,9 +80,8 @@ func (p *Parser) ParseBare(recs []record.Record) {
 
 // ReadBare is ParseBare for one record. It returns false when the line has to be masked.
 func (p *Parser) ReadBare(r *record.Record) (ok bool) {
-	p.scan.Start(r.Line)
 	v, fields := &p.values, p.bare.fields
-	if !p.scan.Extract(tree, v[:]) || v[vSession].Kind != jsonscan.Nothing || !p.numbers(r) || r.TimeNanos == 0 {
+	if !p.scan.Extract(r.Line, p.trail, v[:]) || v[vSession].Kind != jsonscan.Nothing || !p.numbers(r) || r.TimeNanos == 0 {
 		return false
 	}
 	if d := &v[vDuration]; d.Kind == jsonscan.String || d.Kind == jsonscan.Number && r.Line[d.Start-3] != 't' { // "request":

@@ -54,10 +54,12 @@ func checkBare(t *testing.T, r *redact.Redactor, line string) (bare int) {
 		}
 		recs := make([]record.Record, 1)
 		got := &recs[0]
-		got.Reset()
-		got.Line = []byte(line)
-		if p.ParseBare(recs); string(got.Line) != line {
-			t.Fatalf("%s\nwas changed to\n%s", line, got.Line)
+		for range 3 { // until the line's keys are known
+			got.Reset()
+			got.Line = []byte(line)
+			if p.ParseBare(recs); string(got.Line) != line {
+				t.Fatalf("%s\nwas changed to\n%s", line, got.Line)
+			}
 		}
 		if got.Reason != record.None {
 			continue

@@ -18,12 +18,13 @@ import (
 type Parser struct {
 	scan   jsonscan.Scanner
 	reader field.Reader
+	trail  *jsonscan.Trail
 	values [numValues]jsonscan.Value
 	bare   bare
 }
 
 // New returns a parser.
-func New() *Parser { return &Parser{} }
+func New() *Parser { return &Parser{trail: jsonscan.NewTrail(tree)} }
 
 // Format returns the format's name.
 func (p *Parser) Format() string { return "kong" }
@@ -40,7 +41,6 @@ func (p *Parser) Parse(recs []record.Record) {
 
 // Read reads r.Line into r, which is empty but for its Line and Offset, or fails it.
 func (p *Parser) Read(r *record.Record) {
-	p.scan.Start(r.Line)
 	url, ok := p.quick(r)
 	if !ok {
 		r.Clear()

@@ -99,7 +99,7 @@ var keys = []jsonscan.Key{
 // thorough does, in half the time. ok is false for all else: then thorough reads the line, and says what is wrong with it.
 func (p *Parser) quick(r *record.Record) (url []byte, ok bool) {
 	v := &p.values
-	if !p.scan.Extract(tree, v[:]) || v[vSession].Kind != jsonscan.Nothing {
+	if !p.scan.Extract(r.Line, p.trail, v[:]) || v[vSession].Kind != jsonscan.Nothing {
 		return nil, false
 	}
 	if !p.numbers(r) {
