@@ -93,6 +93,28 @@ func (s *Splitter) Split(payload []byte, emit func(record []byte)) error {
 	return nil
 }
 
+// Single reports whether payload is one line that is nothing but itself, as most are, and returns it as Split would emit it. Otherwise
+// only Split can tell what is in it.
+func (s *Splitter) Single(payload []byte) (line []byte, single bool) {
+	if len(payload) == 0 || payload[0] <= ' ' { // blank, or white space before something; 0x1f of gzip is among them
+		return nil, false
+	}
+	if c := payload[0]; s.Mode != None && (c == '{' || c == '[' || c == 0xef) {
+		return nil, false
+	}
+	line = payload
+	if n := bytes.IndexByte(payload, '\n'); n >= 0 {
+		if n < len(payload)-1 {
+			return nil, false
+		}
+		line = payload[:n]
+	}
+	for line[len(line)-1] == '\r' { // there is a byte that is none
+		line = line[:len(line)-1]
+	}
+	return line[:len(line):len(line)], true
+}
+
 // decompress returns what is in gzip members one after the other, valid until the next call.
 func (s *Splitter) decompress(payload []byte) ([]byte, error) {
 	most := s.most()

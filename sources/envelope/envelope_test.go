@@ -236,6 +236,26 @@ func TestNoAllocation(t *testing.T) {
 
 // FuzzSplit holds Split against encoding/json: the elements of an array of objects come out one by one, and of a text nothing
 // is left out.
+// FuzzSingle: what Single returns is all that Split emits.
+func FuzzSingle(f *testing.F) {
+	for _, seed := range []string{clf, clf + "\n", clf + "\r\n", clf + "\n\n", "a\nb", "a\r\r", " a", "\n", kong, "[a]", "\xef\xbb\xbfa", "\x1f\x8b"} {
+		for mode := range numModes {
+			f.Add([]byte(seed), uint8(mode))
+		}
+	}
+	f.Fuzz(func(t *testing.T, payload []byte, mode uint8) {
+		s := &Splitter{Mode: Mode(mode) % numModes, MaxBytes: 1 << 20}
+		line, single := s.Single(payload)
+		if !single {
+			return
+		}
+		var got []string
+		if err := s.Split(payload, func(r []byte) { got = append(got, string(r)) }); err != nil || len(got) != 1 || got[0] != string(line) {
+			t.Errorf("%q, mode %d: split %q, %v; single %q", payload, s.Mode, got, err, line)
+		}
+	})
+}
+
 func FuzzSplit(f *testing.F) {
 	for _, seed := range []string{
 		`{"resourceLogs":[{"resource":{"a":1},"scopeLogs":[{"logRecords":[{"b":1},{"c":2}]}]}]}`, clf, kong, "[" + kong + "," + kong + "]", kong + "\n{\n", `{"message":"a\u00e9\n"}`, `["a\"b"]`, "[ ]", "\x1f\x8b",

@@ -166,15 +166,13 @@ func (f *filler) messages(ctx context.Context, b *recordBatch) error {
 // add takes one message. Its records stay in one batch; one without a record is a blank line.
 func (f *filler) add(ctx context.Context, m *message) error {
 	f.records, f.ends = f.records[:0], f.ends[:0]
-	if len(m.value) > 0 {
-		if err := f.split.Split(m.value, f.emit); err != nil { // for the parser to refuse
-			f.records, f.ends = append(f.records[:0], m.value...), append(f.ends[:0], len(m.value))
-		}
+	text, single := f.split.Single(m.value)
+	if single {
+		f.ends = append(f.ends, len(text))
+	} else {
+		text = f.several(m)
 	}
-	if len(f.ends) == 0 {
-		f.ends = append(f.ends, 0)
-	}
-	if m.large || len(f.ends) == 1 && len(f.records) > f.maxLine {
+	if m.large || len(f.ends) == 1 && len(text) > f.maxLine {
 		f.seen = m.offset
 		if err := f.settle(ctx, false); err != nil {
 			return err
@@ -182,13 +180,13 @@ func (f *filler) add(ctx context.Context, m *message) error {
 		f.next, f.seen = m.offset+1, m.offset+1
 		return f.send(ctx, &batch.Batch{Partition: f.partition, First: m.offset, Next: f.next, Oversize: 1})
 	}
-	if b := f.batch; b != nil && (len(b.Data)+len(f.records) > f.pool.Size() || len(b.Ends)+len(f.ends) > maxLines || len(b.Values) > maxValues) {
+	if b := f.batch; b != nil && (len(b.Data)+len(text) > f.pool.Size() || len(b.Ends)+len(f.ends) > maxLines || len(b.Values) > maxValues) {
 		if err := f.flush(ctx, false); err != nil {
 			return err
 		}
 	}
 	if f.batch == nil {
-		if err := f.begin(ctx); err != nil {
+		if err := f.begin(ctx, len(text)); err != nil {
 			return err
 		}
 	}
@@ -210,9 +208,22 @@ func (f *filler) add(ctx context.Context, m *message) error {
 			b.Offsets = append(b.Offsets, m.offset)
 		}
 	}
-	b.Data = append(b.Data, f.records...)
+	b.Data = append(b.Data, text...)
 	f.next = m.offset + 1
 	return nil
+}
+
+// several splits what is more than a line, or may be, and returns its records, of which f.ends has the ends.
+func (f *filler) several(m *message) []byte {
+	if len(m.value) > 0 {
+		if err := f.split.Split(m.value, f.emit); err != nil { // for the parser to refuse
+			f.records, f.ends = append(f.records[:0], m.value...), append(f.ends[:0], len(m.value))
+		}
+	}
+	if len(f.ends) == 0 {
+		f.ends = append(f.ends, 0)
+	}
+	return f.records
 }
 
 // of returns the value that m has, no more than maxValue of it; nil for none.
@@ -224,10 +235,10 @@ func (v Value) of(m *message) []byte {
 	return value[:min(len(value), maxValue)]
 }
 
-// begin makes a batch for the records at hand.
-func (f *filler) begin(ctx context.Context) error {
+// begin makes a batch for the records at hand, of so many bytes.
+func (f *filler) begin(ctx context.Context, size int) error {
 	b := &batch.Batch{}
-	if len(f.records) <= f.pool.Size() {
+	if size <= f.pool.Size() {
 		if b = f.pool.Get(ctx.Done()); b == nil {
 			return ctx.Err()
 		}
