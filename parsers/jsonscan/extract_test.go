@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -189,6 +190,35 @@ func TestExtractKnown(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestNatural(t *testing.T) {
+	trail, values := NewTrail(testTree()), make([]Value, 7)
+	f := func(value string) {
+		t.Helper()
+		s := &Scanner{}
+		if !s.Extract([]byte(`{"x":"1234567890","a":`+value+`}`), trail, values) {
+			t.Fatalf("%s is not read", value)
+		}
+		want, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 60)
+		n, ok := s.Natural(&values[1])
+		if wantOK := err == nil && len(strings.Trim(value, `"`)) <= 16; ok != wantOK || ok && n != int64(want) {
+			t.Errorf("%s is %d, %v", value, n, ok)
+		}
+	}
+	for n := range 18 {
+		f("1234567890123456789"[:n+1])
+		f(`"` + "000987654321098765432"[:n] + `"`)
+		f("9999999999999999999"[:n+1])
+		for i := range n {
+			for _, c := range `/:-. "`[:5] {
+				f(`"` + strings.Repeat("7", i) + string(c) + strings.Repeat("5", n-i-1) + `"`)
+			}
+		}
+	}
+	for _, value := range []string{"0", "-1", "1.0", "1e3", "true", "null", "[1]", "{}", `"\/1"`} {
+		f(value)
 	}
 }
 

@@ -13,7 +13,7 @@ GLOBL each<>(SB), RODATA|NOPTR, $6
 #define DIGITS \
 	LEAQ 16(R11), AX \
 	CMPQ AX, DX \
-	JHI out \
+	JHI last \
 	VMOVDQU (R11), X1 \
 	VPSUBB X11, X1, X2 \
 	VPMINUB X10, X2, X3 \
@@ -22,11 +22,11 @@ GLOBL each<>(SB), RODATA|NOPTR, $6
 	NOTL AX \
 	TZCNTL AX, AX
 
-// func followAVX2(w *walk)
+// func followAVX2(w *walk) *step
 //
-// R14 is the line's beginning and DX its end, SI where the reading is, R13 the step it is behind. R15 is the step that is tried, R10 where
+// R14 is the line's beginning and DX the end of what can be read, SI where the reading is, R13 the step it is behind. R15 is the step that is tried, R10 where
 // the value behind that begins, R11 where the value ends, R8 its kind, and 0x100 for a text with escapes.
-TEXT ·followAVX2(SB), NOSPLIT, $0-8
+TEXT ·followAVX2(SB), NOSPLIT, $0-16
 	MOVQ w+0(FP), DI
 	MOVQ walk_data(DI), R14
 	MOVQ (walk_data+8)(DI), DX
@@ -49,7 +49,7 @@ next:
 	JZ out
 	LEAQ 32(SI), AX
 	CMPQ AX, DX
-	JHI out
+	JHI last
 	VMOVDQU (SI), Y0
 	VPCMPEQB step_words(R15), Y0, Y0
 	VPMOVMSKB Y0, AX
@@ -68,7 +68,7 @@ next:
 text:
 	LEAQ 32(R11), AX
 	CMPQ AX, DX
-	JHI out
+	JHI last
 	VMOVDQU (R11), Y1
 	VPCMPEQB Y15, Y1, Y2
 	VPCMPEQB Y14, Y1, Y3
@@ -120,7 +120,7 @@ escape: // AX is where quotes are, R8 where backslashes
 	ADDQ $32, R11
 	LEAQ 32(R11), AX
 	CMPQ AX, DX
-	JHI out
+	JHI last
 	VMOVDQU (R11), Y1
 	VPCMPEQB Y15, Y1, Y2
 	VPCMPEQB Y14, Y1, Y3
@@ -136,7 +136,7 @@ escaped:
 
 scalar:
 	CMPL AX, $const_Nothing
-	JEQ out
+	JEQ end
 	DIGITS
 	TESTL AX, AX
 	JZ word
@@ -175,7 +175,7 @@ fraction:
 exponent:
 	INCQ R11
 	CMPQ R11, DX
-	JCC out
+	JCC last
 	MOVBLZX (R11), R8
 	CMPL R8, $0x2B
 	JEQ signed
@@ -208,10 +208,39 @@ true:
 	MOVL $const_Bool, R8
 	JMP store
 
+end:
+	SUBQ R14, R10
+	CMPQ R10, (walk_data+8)(DI)
+	JNE out
+	LEAQ (R14)(R10*1), SI
+	MOVQ R15, R13
+	JMP out
+
+last: // the line's last 64 bytes are copied to where 32 bytes that are 0 are behind them. No step and no value ends with a 0
+	MOVQ (walk_data+8)(DI), AX
+	CMPQ AX, $64
+	JLT out
+	MOVQ walk_data(DI), R8
+	LEAQ -64(R8)(AX*1), R8
+	CMPQ R14, walk_data(DI)
+	JNE out // they are
+	CMPQ SI, R8
+	JCS out
+	VMOVDQU (R8), Y1
+	VMOVDQU 32(R8), Y2
+	LEAQ walk_last(DI), R9
+	VMOVDQU Y1, (R9)
+	VMOVDQU Y2, 32(R9)
+	LEAQ 96(R9), DX
+	SUBQ R8, R9
+	ADDQ R9, SI
+	ADDQ R9, R14
+	JMP next
+
 out:
 	SUBQ R14, SI
 	MOVQ SI, walk_i(DI)
 	MOVQ CX, walk_taken(DI)
-	MOVQ R13, walk_at(DI)
+	MOVQ R13, ret+8(FP)
 	VZEROUPPER
 	RET

@@ -61,6 +61,7 @@ const anyOther Kind = Number
 func NewTrail(tree *Tree) *Trail {
 	t := &Trail{tree: tree}
 	t.start.behind.in = &tree.root
+	t.start.kind = anyOther
 	return t
 }
 

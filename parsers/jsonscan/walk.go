@@ -67,7 +67,8 @@ type walk struct {
 	step  step // the last that was read off it
 	once  bool // step depends on more than place and the bytes
 
-	slowly bool // do without follow
+	last   [96]byte // follow's
+	slowly bool     // do without follow
 }
 
 // nobody is the bit in taken that no ID has. It is set, so that a step with it in ids is not one for follow.

@@ -2,6 +2,7 @@ package kong
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/parsers/jsonscan"
@@ -188,6 +189,10 @@ func (p *Parser) firstPlain(ids ...int) (v []byte, ok bool) {
 
 // plain returns the text of a value, nil when it is no string. ok is false when masking might change it.
 func (p *Parser) plain(id int) (v []byte, ok bool) {
+	value := &p.values[id]
+	if value.Kind == jsonscan.Nothing {
+		return nil, true
+	}
 	v, ok = p.bareText(id)
 	return v, ok && isPlain(v)
 }
@@ -203,13 +208,23 @@ func (p *Parser) bareText(id int) (v []byte, ok bool) {
 
 // isPlain reports whether there is no sign in v: no equals sign, and no colon behind a quote, however they are spelled.
 func isPlain(v []byte) bool {
-	for _, c := range v {
-		if ofSigns[c] {
+	for ; len(v) >= 8; v = v[8:] {
+		if signs(binary.LittleEndian.Uint64(v)) != 0 {
 			return false
 		}
 	}
-	return true
+	if len(v) == 0 {
+		return true
+	}
+	var rest [8]byte
+	copy(rest[:], v)
+	return signs(binary.LittleEndian.Uint64(rest[:])) == 0
 }
 
-// ofSigns holds the bytes without one of which there is no sign. It is never written.
-var ofSigns = [256]bool{'=': true, '%': true, '"': true, '\'': true}
+// signs returns 0 when none of w's bytes is one without which there is no sign: `=`, `%`, `"` and `'`.
+func signs(w uint64) uint64 {
+	const each = 0x0101010101010101
+	zero := func(x uint64) uint64 { return (x - each) &^ x }
+	// % and ' differ in the bit of 2 alone.
+	return (zero(w^each*'=') | zero(w^each*'"') | zero(w&^(each*2)^each*'%')) & (each * 0x80)
+}

@@ -1,6 +1,8 @@
 package kong
 
 import (
+	"math"
+
 	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/parsers/jsonscan"
 	"github.com/gatemeter/gatemeter/parsers/stamp"
@@ -139,11 +141,9 @@ func (p *Parser) quick(r *record.Record) (url []byte, ok bool) {
 
 // numbers reads the numbers and the time. Those in strings may have other bytes than these of numbers; then they are absent.
 func (p *Parser) numbers(r *record.Record) bool {
-	ok := p.numberOf(r, vStatus, record.Status, 0) && p.numberOf(r, vResponseSize, record.ResponseBytes, 0) &&
-		p.numberOf(r, vRequestSize, record.RequestBytes, 0) &&
-		p.numberOf(r, vDuration, record.Duration, field.Milliseconds.Places()) &&
-		p.numberOf(r, vProxy, record.UpstreamDuration, field.Milliseconds.Places()) &&
-		p.numberOf(r, vGateway, record.GatewayDuration, field.Milliseconds.Places())
+	ok := p.numberOf(r, vStatus, record.Status, 1) && p.numberOf(r, vResponseSize, record.ResponseBytes, 1) &&
+		p.numberOf(r, vRequestSize, record.RequestBytes, 1) && p.numberOf(r, vDuration, record.Duration, milli) &&
+		p.numberOf(r, vProxy, record.UpstreamDuration, milli) && p.numberOf(r, vGateway, record.GatewayDuration, milli)
 	at := &p.values[vStartedAt]
 	if !ok || at.Kind == jsonscan.Nothing {
 		return ok
@@ -151,9 +151,18 @@ func (p *Parser) numbers(r *record.Record) bool {
 	if at.Kind != jsonscan.Number {
 		return false
 	}
-	r.TimeNanos, ok = stamp.Decimal(p.scan.TextOf(at), field.Milliseconds.Places())
-	return ok && stamp.InRange(r.TimeNanos)
+	if n, ok := p.scan.Natural(at); ok && n < most {
+		r.TimeNanos = n * milli
+	} else if r.TimeNanos, ok = stamp.Decimal(p.scan.TextOf(at), field.Milliseconds.Places()); !ok {
+		return false
+	}
+	return stamp.InRange(r.TimeNanos)
 }
+
+const (
+	milli = 1_000_000 // nanoseconds
+	most  = math.MaxInt64 / milli
+)
 
 // textOf is the text of a value, nil when it is no string.
 func (p *Parser) textOf(id int) []byte {
@@ -168,11 +177,18 @@ func (p *Parser) textOf(id int) []byte {
 	return nil
 }
 
-// numberOf is number for a value.
-func (p *Parser) numberOf(r *record.Record, id int, f record.Field, places int) bool {
+// numberOf is number for a value, times a power of ten.
+func (p *Parser) numberOf(r *record.Record, id int, f record.Field, unit int64) bool {
 	v := &p.values[id]
+	if n, ok := p.scan.Natural(v); ok && n < most {
+		return field.SetNumber(r, f, n*unit) == record.None
+	}
 	if v.Kind != jsonscan.Number && v.Kind != jsonscan.String {
 		return true
+	}
+	places := 0
+	if unit == milli {
+		places = field.Milliseconds.Places()
 	}
 	n, ok := stamp.Decimal(p.scan.TextOf(v), places)
 	switch {
