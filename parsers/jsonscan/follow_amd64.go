@@ -5,13 +5,13 @@ import "golang.org/x/sys/cpu"
 // follow takes steps as long as they are as they were the last time, and leaves the rest to advance, which does the same for all of them.
 func (w *walk) follow() {
 	if cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && !w.slowly {
-		w.at = followAVX2(w)
+		w.at = followAVX2(w, &w.last)
 	}
 }
 
 // followAVX2 takes steps from w.at on, and returns the last one. It stops before one that is not there, is odd or longer than 32 bytes, or
 // has a value behind it that it does not read: with backslashes in a row or letters written by their number, an unusual number,
-// null. It changes w.i, w.taken and w.values.
+// null. It changes w.i, w.taken, w.values, and last but for its 32 bytes behind 64: they are 0.
 //
 //go:noescape
-func followAVX2(w *walk) *step
+func followAVX2(w *walk, last *[96]byte) *step

@@ -22,11 +22,11 @@ GLOBL each<>(SB), RODATA|NOPTR, $6
 	NOTL AX \
 	TZCNTL AX, AX
 
-// func followAVX2(w *walk) *step
+// func followAVX2(w *walk, last *[96]byte) *step
 //
 // R14 is the line's beginning and DX the end of what can be read, SI where the reading is, R13 the step it is behind. R15 is the step that is tried, R10 where
 // the value behind that begins, R11 where the value ends, R8 its kind, and 0x100 for a text with escapes.
-TEXT ·followAVX2(SB), NOSPLIT, $0-16
+TEXT ·followAVX2(SB), NOSPLIT, $0-24
 	MOVQ w+0(FP), DI
 	MOVQ walk_data(DI), R14
 	MOVQ (walk_data+8)(DI), DX
@@ -228,7 +228,7 @@ last: // the line's last 64 bytes are copied to where 32 bytes that are 0 are be
 	JCS out
 	VMOVDQU (R8), Y1
 	VMOVDQU 32(R8), Y2
-	LEAQ walk_last(DI), R9
+	MOVQ last+8(FP), R9
 	VMOVDQU Y1, (R9)
 	VMOVDQU Y2, 32(R9)
 	LEAQ 96(R9), DX
@@ -241,6 +241,6 @@ out:
 	SUBQ R14, SI
 	MOVQ SI, walk_i(DI)
 	MOVQ CX, walk_taken(DI)
-	MOVQ R13, ret+8(FP)
+	MOVQ R13, ret+16(FP)
 	VZEROUPPER
 	RET

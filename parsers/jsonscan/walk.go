@@ -67,7 +67,7 @@ type walk struct {
 	step  step // the last that was read off it
 	once  bool // step depends on more than place and the bytes
 
-	last   [96]byte // follow's
+	last   [96]byte // what follow copies the line's last bytes to
 	slowly bool     // do without follow
 }
 
