@@ -6,6 +6,7 @@ package field
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/gatemeter/gatemeter/parsers/stamp"
 	"github.com/gatemeter/gatemeter/pipeline/record"
@@ -96,6 +97,11 @@ func (u Unit) read(v []byte) (ns int64, ok bool) {
 
 // Places returns the power of ten between u and a nanosecond.
 func (u Unit) Places() int { return 3 * int(u) }
+
+// Thousandth returns the nanoseconds of a thousandth of u, which is none that is too short.
+func (u Unit) Thousandth() int64 {
+	return [...]int64{Nanoseconds: 0, Microseconds: 1, Milliseconds: 1e3, Seconds: 1e6}[u]
+}
 
 // Reader reads values. It holds the times seen last and is used by one goroutine.
 type Reader struct{ times stamp.Cache }
@@ -222,8 +228,11 @@ func partOfTime(r *record.Record, op *Op, v []byte) record.Reason {
 	return record.None
 }
 
-// largest bounds what a number may be: sums of many must fit 64 bits.
-func largest(f record.Field) int64 {
+// Most returns what a number may be at most: sums of many must fit 64 bits.
+func Most(f record.Field) int64 {
+	if f.Class() != record.Count {
+		return math.MaxInt64
+	}
 	switch f {
 	case record.Status, record.UpstreamStatus:
 		return 999
@@ -237,7 +246,7 @@ func largest(f record.Field) int64 {
 
 // SetNumber stores n as f unless it is none that f can have.
 func SetNumber(r *record.Record, f record.Field, n int64) record.Reason {
-	if n < 0 || n > largest(f) && f.Class() == record.Count {
+	if n < 0 || n > Most(f) {
 		return record.BadNumber
 	}
 	r.SetNumber(f, n)

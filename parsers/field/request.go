@@ -2,6 +2,8 @@ package field
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
@@ -10,6 +12,14 @@ import (
 // it begins `HTTP/`, and the target all between, spaces included. What has no space, TLS bytes for example, is all target. A
 // field that has a value already keeps it.
 func SplitRequest(r *record.Record, request []byte) {
+	if method, target, version := usual(request); version > 0 && request[method+1] != '-' {
+		fill(&r.Method, request[:method:method])
+		fill(&r.URL, request[method+1:target:target])
+		if len(r.HTTPVersion) == 0 {
+			r.HTTPVersion = request[target+len(" HTTP/"):][:version:version]
+		}
+		return
+	}
 	i := bytes.IndexByte(request, ' ')
 	if i < 0 {
 		fill(&r.URL, request)
@@ -32,6 +42,27 @@ func SplitRequest(r *record.Record, request []byte) {
 	fill(&r.URL, target)
 }
 
+// usual looks at a request line by words, as one is nearly always: a method of up to seven letters and ` HTTP/1.1` or ` HTTP/2.0`.
+// It returns where method and target end, and how much of the protocol its version is, 0 when the line is another one.
+func usual(request []byte) (method, target, version int) {
+	const each = 0x0101010101010101
+	target = len(request) - len(" HTTP/1.1")
+	if target < 0 || request[target] != ' ' {
+		return 0, 0, 0
+	}
+	switch binary.LittleEndian.Uint64(request[target+1:]) {
+	case 'H' | 'T'<<8 | 'T'<<16 | 'P'<<24 | '/'<<32 | '1'<<40 | '.'<<48 | '1'<<56:
+		version = len("1.1")
+	case 'H' | 'T'<<8 | 'T'<<16 | 'P'<<24 | '/'<<32 | '2'<<40 | '.'<<48 | '0'<<56:
+		version = len("2")
+	}
+	x := binary.LittleEndian.Uint64(request) ^ ' '*each
+	if method = bits.TrailingZeros64((x-each)&^x&(0x80*each)) / 8; method == 8 || method >= target {
+		return 0, 0, 0
+	}
+	return method, target, version
+}
+
 // fill stores v where nothing is yet.
 func fill(to *[]byte, v []byte) {
 	if len(*to) == 0 && !Absent(v) {
@@ -44,9 +75,7 @@ func isProtocol(b []byte) bool { return len(b) > 5 && string(b[:5]) == "HTTP/" }
 // Finish fills what follows from other fields where nothing else has: Path, Query, Scheme and Domain from URL, or URL from
 // Path, and the gateway's own share from the two durations. arena is where a URL made of two parts goes; it is returned.
 func Finish(r *record.Record, arena []byte) []byte {
-	if r.GatewayNanos < 0 && r.DurationNanos >= 0 && r.UpstreamNanos >= 0 {
-		r.GatewayNanos = max(0, r.DurationNanos-r.UpstreamNanos)
-	}
+	share(r)
 	if len(r.URL) == 0 {
 		return joinURL(r, arena)
 	}
@@ -72,6 +101,25 @@ func Finish(r *record.Record, arena []byte) []byte {
 		r.Path = path
 	}
 	return arena
+}
+
+// FinishPath is Finish for a record in whose URL there is no question mark.
+func FinishPath(r *record.Record, arena []byte) []byte {
+	if len(r.URL) == 0 || r.URL[0] != '/' {
+		return Finish(r, arena)
+	}
+	share(r)
+	if len(r.Path) == 0 {
+		r.Path = r.URL
+	}
+	return arena
+}
+
+// share fills the gateway's own share.
+func share(r *record.Record) {
+	if r.GatewayNanos < 0 && r.DurationNanos >= 0 && r.UpstreamNanos >= 0 {
+		r.GatewayNanos = max(0, r.DurationNanos-r.UpstreamNanos)
+	}
 }
 
 // Origin fills Scheme and Domain from an absolute URL where there are none.

@@ -54,7 +54,7 @@ func FuzzPlain(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	quick, slow := NewParser(numbers(f)), NewParser(numbers(f))
+	quick, slow := NewParser(numbers(f)).BySearch(), NewParser(numbers(f)).BySearch()
 	for i := range slow.program.Ops {
 		slow.program.Ops[i].kind = notPlain
 	}
@@ -94,7 +94,7 @@ func TestPlain(t *testing.T) {
 	var r record.Record
 	r.Reset()
 	r.Line = []byte(`1 200 5 x0.5"3 - 502 7a b c d e f3465535 0.25`)
-	NewParser(p).Read(&r)
+	NewParser(p).BySearch().Read(&r)
 	f := func(field record.Field, want int64) {
 		t.Helper()
 		if got := r.Number(field); got != want {

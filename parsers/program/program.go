@@ -17,6 +17,7 @@ import (
 	"github.com/gatemeter/gatemeter/parsers/escape"
 	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/bitmap"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -56,7 +57,8 @@ type Program struct {
 	Prefix string // the literal before the first field
 	Ops    []Op
 
-	wide int // the op that is Wide, else len(Ops)
+	wide  int // the op that is Wide, else len(Ops)
+	frame *frame
 }
 
 // Seal checks a program and works out how each field ends. It is called once, after Ops is complete.
@@ -81,8 +83,7 @@ func (p *Program) Seal() error {
 		}
 		op.kind = plainOf(op, last)
 		if n := len(op.Literal); n <= 8 {
-			op.mask = 1<<(8*n) - 1
-			op.word = binary.LittleEndian.Uint64([]byte(op.Literal + "\x00\x00\x00\x00\x00\x00\x00\x00"))
+			op.word, op.mask = wordOf(op.Literal)
 		}
 	}
 	switch {
@@ -93,7 +94,13 @@ func (p *Program) Seal() error {
 	case !timed:
 		return ErrNoTime
 	}
+	p.frame = newFrame(p)
 	return nil
+}
+
+// wordOf returns s, of at most eight bytes, as the low bytes of a word, and which these are.
+func wordOf(s string) (word, mask uint64) {
+	return binary.LittleEndian.Uint64([]byte(s + "\x00\x00\x00\x00\x00\x00\x00\x00")), 1<<(8*len(s)) - 1
 }
 
 // List marks op as one whose value may be a list, also when the value is left aside.
@@ -102,12 +109,20 @@ func (op *Op) List() { op.list = true }
 // Parser runs a program on lines. It is used by one goroutine.
 type Parser struct {
 	program *Program
+	framed  framed
+	bare    bare
 	reader  field.Reader
 	arena   []byte // text that does not stand in the line as it is; valid until Reset
 }
 
 // NewParser returns a Parser of p.
-func NewParser(p *Program) *Parser { return &Parser{program: p} }
+func NewParser(p *Program) *Parser {
+	parser := &Parser{program: p}
+	if bitmap.QuickCuts() {
+		parser.framed = newFramed(p.frame)
+	}
+	return parser
+}
 
 // Format returns the program's name.
 func (p *Parser) Format() string { return p.program.Name }
@@ -124,6 +139,18 @@ func (p *Parser) Parse(recs []record.Record) {
 
 // Read reads r.Line into r, which is empty but for its Line and Offset, or fails it.
 func (p *Parser) Read(r *record.Record) {
+	if p.framed.try() {
+		fits := p.readFramed(r, &p.framed.reads)
+		if p.framed.learn(fits); fits {
+			return
+		}
+		r.Clear()
+	}
+	p.search(r)
+}
+
+// search is Read without a frame. What it says of a line is the rule.
+func (p *Parser) search(r *record.Record) {
 	prog, line := p.program, r.Line
 	if len(line) < len(prog.Prefix) || string(line[:len(prog.Prefix)]) != prog.Prefix {
 		r.Fail(mismatch(line, 0, prog.Prefix))

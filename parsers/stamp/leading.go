@@ -40,6 +40,30 @@ func LeadingDecimal(line []byte, at, places int) (n int64, length int) {
 	return joined(x<<(64-8*length)) * powers[places-behind], length
 }
 
+// Digits reads the number that line[from:to] is, of one to eight digits. to must be in the line.
+func Digits(line []byte, from, to int) (n int64, ok bool) {
+	x := last8(line, from, to)
+	return joined(x), notDigits(x) == 0
+}
+
+// Thousandths reads the decimal number that line[from:to] is, of one to four digits and three places, and returns it as thousandths.
+func Thousandths(line []byte, from, to int) (n int64, ok bool) {
+	x := last8(line, from, to)
+	point := byte(x>>32) ^ '.' ^ '0'
+	x = x>>40<<40 | x<<32>>24 // what is before the point moves over it
+	return joined(x), notDigits(x)|uint64(point) == 0 && to-from > len(".000")
+}
+
+// last8 returns line[from:to], of one to eight bytes of which each digit is made a number, as the highest bytes of a word; what is no
+// digit for any other length, and for what ends before the eighth byte of the line.
+func last8(line []byte, from, to int) uint64 {
+	if length := to - from; to >= 8 && uint(length-1) < 8 {
+		x := binary.LittleEndian.Uint64(line[to-8:to]) ^ '0'*each
+		return x & (^uint64(0) << (uint(64-8*length) & 63))
+	}
+	return ^uint64(0)
+}
+
 const each = 0x0101010101010101
 
 // eight returns the eight bytes of line from at on, zeros for those behind its end.
@@ -62,7 +86,6 @@ func notDigits(x uint64) uint64 { return (x&(0x7f*each) + 0x76*each | x) & (0x80
 // joined returns the number whose eight digits, from 0 to 9, are the bytes of x, the first the lowest.
 func joined(x uint64) int64 {
 	x = x*10 + x>>8 // every other byte is a number of two digits
-	x = x&0x00ff00ff00ff00ff*100 + x>>16&0x00ff00ff00ff00ff
-	x = x&0x0000ffff0000ffff*10000 + x>>32&0x0000ffff
-	return int64(x & 0xffffffff)
+	const pair, first, second = 0x000000ff000000ff, 100 + 1000000<<32, 1 + 10000<<32
+	return int64((x&pair*first + x>>16&pair*second) >> 32)
 }

@@ -75,3 +75,35 @@ func FuzzLeading(f *testing.F) {
 		}
 	})
 }
+
+// FuzzDigits compares Digits and Thousandths with Int and Seconds.
+func FuzzDigits(f *testing.F) {
+	for _, s := range []string{"200", "12345678", "123456789", "0.250", "1234.567", "12345.678", ".250", "0.25", "0.2500", "1..250", "0.2.0", "", "-", "-1", "2/0", "2:0"} {
+		f.Add([]byte("........"), []byte(s))
+		f.Add([]byte("1"), []byte(s))
+	}
+	f.Fuzz(func(t *testing.T, before, text []byte) {
+		line := append(append([]byte{}, before...), text...)
+		from, to := len(before), len(line)
+		plain := func(b []byte, point int) bool {
+			for i, c := range b {
+				if !isDigit(c) && i != point || c != '.' && i == point {
+					return false
+				}
+			}
+			return true
+		}
+		n, ok := Digits(line, from, to)
+		if want := to >= 8 && len(text) > 0 && len(text) <= 8 && plain(text, -1); ok != want {
+			t.Fatalf("%q behind %q is digits: %v", text, before, ok)
+		} else if want, _ := Int(text); ok && n != want {
+			t.Fatalf("%q is %d, want %d", text, n, want)
+		}
+		n, ok = Thousandths(line, from, to)
+		if want := to >= 8 && len(text) >= 5 && len(text) <= 8 && plain(text, len(text)-4); ok != want {
+			t.Fatalf("%q behind %q is thousandths: %v", text, before, ok)
+		} else if want, _ := Seconds(text); ok && n*1e6 != want {
+			t.Fatalf("%q is %d thousandths, want %d ns", text, n, want)
+		}
+	})
+}

@@ -57,8 +57,8 @@ func (c *Cache) CLF(b []byte) (ns int64, ok bool) {
 
 // equal26 reports whether a and b are equal: a few words are compared faster than slices of any length.
 func equal26(a, b *[26]byte) bool {
-	word := binary.LittleEndian.Uint64
-	return word(a[:]) == word(b[:]) && word(a[8:]) == word(b[8:]) && word(a[16:]) == word(b[16:]) && word(a[18:]) == word(b[18:])
+	word := func(b *[26]byte, at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }
+	return word(a, 0) == word(b, 0) && word(a, 8) == word(b, 8) && word(a, 16) == word(b, 16) && word(a, 18) == word(b, 18)
 }
 
 // ISO reads ISO 8601 as RFC 3339 and gateways write it: `2016-09-21T23:00:00+00:00`, with `T` or a space, up to nine digits
