@@ -65,12 +65,16 @@ func counted(t testing.TB, set Settings, data []byte, records bool) (facts []str
 		task.spans[0] = k.progress[0].begin(0, b.Next)
 	}
 	w.process(task)
+	more := w.more
 	for i := range w.facts {
 		text := fmt.Sprintf("%+v", w.facts[i])
-		for c := range p.chains {
-			if at := w.inPair[i*len(p.chains)+c]; at >= 0 {
-				text += fmt.Sprintf(" %q", keyParts(w.pairs[at].series.key[1:]))
+		if w.facts[i].visit >= 0 {
+			for _, at := range append([]int32{w.facts[i].pair}, more[:len(p.chains)-1]...) {
+				if at >= 0 {
+					text += fmt.Sprintf(" %q", keyParts(w.pairs[at].series.key[1:]))
+				}
 			}
+			more = more[len(p.chains)-1:]
 		}
 		facts = append(facts, text)
 	}

@@ -103,36 +103,6 @@ func (v *value) reset() {
 	v.consumers.Reset()
 }
 
-// add counts one fact. replayed says that discarding sinks have had it before a restart.
-func (v *value) add(f *fact, codes, replayed bool) {
-	v.counters.count(f)
-	if replayed {
-		v.sent.count(f)
-	}
-	if codes && f.status >= 0 {
-		c := v.code(f.status)
-		c.n++
-		if replayed {
-			c.sent++
-		}
-	}
-	if f.duration >= 0 {
-		v.latency.Add(f.duration)
-	}
-	if f.upstream >= 0 {
-		v.upstream.Add(f.upstream)
-	}
-	if f.gateway >= 0 {
-		v.gateway.Add(f.gateway)
-	}
-	if f.client != 0 {
-		v.clients.Add(f.client)
-	}
-	if f.consumer != 0 {
-		v.consumers.Add(f.consumer)
-	}
-}
-
 func (c *counters) count(f *fact) {
 	c.requests++
 	c.classes[classOf(f.status)]++
@@ -168,16 +138,15 @@ func (c *counters) count(f *fact) {
 
 // fact is what one record adds to its series: all that counting needs and nothing that points into the batch.
 type fact struct {
-	time   int64 // event time, Unix nanoseconds
-	window int64 // start of its window, Unix seconds
+	time int64 // event time, Unix nanoseconds
 
 	duration, upstream, gateway int64 // nanoseconds, record.Absent for none
 	requestBytes, responseBytes int64 // record.Absent for none
 	client, consumer            uint64
 
-	status   int32
-	cache    cacheVerdict
-	filtered bool // counted nowhere, but its time moves the watermark
+	visit, pair int32 // which of worker.visits and, of the first chain, of worker.pairs; no visit: it is filtered, only its time counts
+	status      int32
+	cache       cacheVerdict
 }
 
 type cacheVerdict uint8

@@ -9,6 +9,9 @@ type chain struct {
 	index  int
 	dims   []Dimension // the finest rollup's; those of coarser levels come first
 	levels []level     // coarsest first
+
+	quick           bool // it has Route, and besides at most Service and Method: its series are in recent
+	serves, methods bool // which of these
 }
 
 // level is one rollup in its chain.
@@ -51,6 +54,8 @@ next:
 			}
 			c.levels = append(c.levels, l)
 		}
+		c.serves, c.methods = slices.Contains(c.dims, Service), slices.Contains(c.dims, Method)
+		c.quick = contains([]Dimension{Service, Route, Method}, c.dims) && slices.Contains(c.dims, Route)
 		chains[i] = c
 	}
 	return chains

@@ -26,9 +26,13 @@ type collector struct {
 // slot is one series of one rollup over all workers and panes.
 type slot struct {
 	series point.Series
-	parent *slot // in the next coarser level
-	value  *value
+	parent *slot  // in the next coarser level
 	pane   uint64 // the last that touched it
+
+	// Of the pane at hand.
+	value      *value
+	lender     *slot // whose value it is: the only one in the next finer level that is merged into it; nil: it is its own
+	begin, end int   // its points
 }
 
 func newCollector(p *Pipeline) *collector {
@@ -64,7 +68,7 @@ func (c *collector) collect(s *shard, start int64) *point.Pane {
 	for i, chain := range c.pipeline.chains {
 		for level := len(chain.levels) - 1; level > 0; level-- {
 			for _, k := range c.touched[i][level] {
-				c.touch(k.parent, i, level-1).merge(k.value)
+				c.lend(k, i, level)
 			}
 		}
 	}
@@ -79,10 +83,7 @@ func (c *collector) collect(s *shard, start int64) *point.Pane {
 		for level, touched := range levels {
 			slices.SortFunc(touched, func(a, b *slot) int { return strings.Compare(a.series.Path, b.series.Path) })
 			for _, k := range touched {
-				pane.Points = c.names.appendPoints(pane.Points, &k.series, k.value)
-				k.value.reset()
-				c.free = append(c.free, k.value)
-				k.value = nil
+				c.appendPoints(pane, k)
 			}
 			levels[level] = touched[:0]
 		}
@@ -99,13 +100,55 @@ func (c *collector) touch(k *slot, chain, level int) *value {
 	if k.pane != c.pane {
 		k.pane = c.pane
 		c.touched[chain][level] = append(c.touched[chain][level], k)
-		if n := len(c.free); n > 0 {
-			k.value, c.free = c.free[n-1], c.free[:n-1]
-		} else {
-			k.value = &value{}
-		}
+		k.value = c.newValue()
 	}
 	return k.value
+}
+
+func (c *collector) newValue() *value {
+	if n := len(c.free); n > 0 {
+		v := c.free[n-1]
+		c.free = c.free[:n-1]
+		return v
+	}
+	return &value{}
+}
+
+// lend merges k, which is in this level of the chain, into its parent. The first only lends its value, which may be all the parent
+// needs: one service, or one method of a route, is common.
+func (c *collector) lend(k *slot, chain, level int) {
+	p := k.parent
+	if p.pane != c.pane {
+		p.pane, p.value, p.lender = c.pane, k.value, k
+		c.touched[chain][level-1] = append(c.touched[chain][level-1], p)
+		return
+	}
+	if p.lender != nil {
+		lent := p.value
+		p.value, p.lender = c.newValue(), nil
+		p.value.merge(lent)
+	}
+	p.value.merge(k.value)
+}
+
+// appendPoints appends the points of k, and after those frees its value. Who it lends that to comes before it.
+func (c *collector) appendPoints(pane *point.Pane, k *slot) {
+	k.begin = len(pane.Points)
+	if p := k.parent; p != nil && p.lender == k {
+		pane.Points = append(pane.Points, pane.Points[p.begin:p.end]...)
+		for i := k.begin; i < len(pane.Points); i++ {
+			pane.Points[i].Series = &k.series
+		}
+		p.lender = nil
+	} else {
+		pane.Points = c.names.appendPoints(pane.Points, &k.series, k.value)
+	}
+	k.end = len(pane.Points)
+	if k.lender == nil {
+		k.value.reset()
+		c.free = append(c.free, k.value)
+	}
+	k.value = nil
 }
 
 // slotOf returns where s is added up.

@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"math"
-
 	"github.com/gatemeter/gatemeter/pipeline/distinct"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
@@ -13,6 +11,7 @@ type pair struct {
 	window    int64
 	watermark int64   // of the task's lines before
 	target    *series // what it counts under; nil: not decided, and after partition.pass: it came too late
+	cell      *cell   // nil: not counted yet
 }
 
 // windowKey is a window of a shard.
@@ -26,6 +25,42 @@ type window struct {
 	cells   map[*series]*cell
 	changed bool // since the last epoch
 }
+
+// visit is a window in which records of the task lie.
+type visit struct {
+	firstRecord
+	from, to int64 // what times are in it, Unix nanoseconds
+	late     int64 // the watermark from which on its records are late
+	parity   int
+	final    bool // no longer open
+	replayed bool // discarding sinks have had it of a run before
+	open     *window
+}
+
+// visitOf returns which of w.visits a record of that time and offset is in.
+func (w *worker) visitOf(t *task, time, offset int64) int {
+	if w.visit < len(w.visits) && time >= w.visits[w.visit].from && time < w.visits[w.visit].to {
+		return w.visit
+	}
+	cfg := w.pipeline.windows
+	start := cfg.start(time)
+	for i := len(w.visits) - 1; i >= max(0, len(w.visits)-maxVisits); i-- {
+		if w.visits[i].window == start {
+			w.visit = i
+			return i
+		}
+	}
+	end := start + cfg.width
+	w.visit = len(w.visits)
+	w.visits = append(w.visits, visit{
+		firstRecord: firstRecord{start, offset, w.watermark}, from: start * 1e9, to: end * 1e9, late: cfg.lateFrom(start), parity: cfg.parity(start),
+		final: end <= t.final, replayed: t.replayed && end <= t.emitted,
+	})
+	return w.visit
+}
+
+// maxVisits is in how many visits a window is looked for. That there are several of one does no harm.
+const maxVisits = 8
 
 // note makes a fact of r and finds its series.
 func (w *worker) note(t *task, r *record.Record) {
@@ -45,18 +80,16 @@ func (w *worker) note(t *task, r *record.Record) {
 		return // it says nothing of how far the log has come
 	}
 	if filtered { // but this one does
-		for range w.pipeline.chains {
-			w.inPair = append(w.inPair, -1)
-		}
-		w.facts = append(w.facts, fact{time: r.TimeNanos, filtered: true})
+		w.facts = append(w.facts, fact{time: r.TimeNanos, visit: -1})
 		w.watermark = max(w.watermark, r.TimeNanos-cfg.lateness)
 		return
 	}
-	f := fact{
-		time: r.TimeNanos, window: cfg.start(r.TimeNanos), status: r.Status,
+	w.facts = append(w.facts, fact{
+		time: r.TimeNanos, visit: int32(w.visitOf(t, r.TimeNanos, r.Offset)), pair: -1, status: r.Status,
 		duration: r.DurationNanos, upstream: r.UpstreamNanos, gateway: r.GatewayNanos,
 		requestBytes: r.RequestBytes, responseBytes: r.ResponseBytes, cache: verdictOf(r.Cache),
-	}
+	})
+	f := &w.facts[len(w.facts)-1]
 	if f.requestBytes < 0 {
 		f.requestBytes = r.RequestBodyBytes
 	}
@@ -69,66 +102,147 @@ func (w *worker) note(t *task, r *record.Record) {
 	if len(r.Consumer) > 0 {
 		f.consumer = distinct.Hash(r.Consumer)
 	}
-	final := f.window+cfg.width <= t.final
-	if !final && (len(w.touched) == 0 || w.touched[len(w.touched)-1].window != f.window) {
-		w.touched = append(w.touched, firstRecord{f.window, r.Offset, w.watermark})
-	}
-	for _, c := range w.pipeline.chains {
-		i := int32(-1)
-		if !final {
-			i = w.pair(t, w.series.of(c, r), f.window)
-		}
-		w.inPair = append(w.inPair, i)
-	}
-	w.facts = append(w.facts, f)
-	w.watermark = max(w.watermark, f.time-cfg.lateness)
+	w.findPairs(t, r, f)
+	w.watermark = max(w.watermark, r.TimeNanos-cfg.lateness)
 }
 
-// pair returns which of w.pairs is s in window.
-func (w *worker) pair(t *task, s *series, window int64) int32 {
-	if s.pairTask == w.taskNumber && s.pairWindow == window {
-		return s.pair
+// findPairs finds r's series.
+func (w *worker) findPairs(t *task, r *record.Record, f *fact) {
+	v := &w.visits[f.visit]
+	w.recent.known = false
+	for i, c := range w.pipeline.chains {
+		n := int32(-1)
+		if !v.final {
+			n = w.pair(t, w.seriesOf(c, r), v)
+		}
+		if i == 0 {
+			f.pair = n
+		} else {
+			w.more = append(w.more, n)
+		}
 	}
-	p := pair{series: s, window: window, watermark: w.watermark}
-	if s.verdictPartition == t.partition && s.verdictWindow == window {
-		p.target = s.target
+}
+
+// pair returns which of w.pairs is s in the window of v.
+func (w *worker) pair(t *task, s *series, v *visit) int32 {
+	last := &s.last[v.parity&1]
+	if last.pairTask == w.taskNumber && last.pairWindow == v.window {
+		return last.pair
+	}
+	p := pair{series: s, window: v.window, watermark: w.watermark}
+	if last.verdictPartition == t.partition && last.verdictWindow == v.window {
+		p.target = last.target
 	}
 	w.pairs = append(w.pairs, p)
-	s.pairTask, s.pairWindow, s.pair = w.taskNumber, window, int32(len(w.pairs)-1)
+	last.pairTask, last.pairWindow, last.pair = w.taskNumber, v.window, int32(len(w.pairs)-1)
 	s.usedTask = w.taskNumber
-	return s.pair
+	return last.pair
 }
 
 // count adds the facts to their cells; before is the watermark before the first.
 func (w *worker) count(t *task, before int64) {
-	cfg, chains := w.pipeline.windows, len(w.pipeline.chains)
+	lateness, chains := w.pipeline.windows.lateness, len(w.pipeline.chains)
+	others := max(0, chains-1)
 	codes := w.pipeline.set.Metrics.StatusCodes
-	watermark := before
-	var win *window
-	key := windowKey{start: math.MinInt64}
+	watermark, more := before, w.more
+	var some [countTogether]addition
+	n := 0
 	for i := range w.facts {
 		f := &w.facts[i]
-		end := f.window + cfg.width
-		switch {
-		case f.filtered:
-		case cfg.late(f.window, watermark):
-			w.counts.Reasons[record.Late]++
-		case end <= t.final:
-			w.counts.Reasons[record.AfterIdle]++
-		default:
-			w.counts.Counted++
-			if k := (windowKey{t.partition.shard.index, f.window}); k != key {
-				key, win = k, w.window(k)
+		if f.visit >= 0 {
+			v := &w.visits[f.visit]
+			switch {
+			case v.late <= watermark:
+				w.counts.Reasons[record.Late]++
+			case v.final:
+				w.counts.Reasons[record.AfterIdle]++
+			default:
+				w.counts.Counted++
+				if v.open == nil {
+					v.open = w.window(windowKey{t.partition.shard.index, v.window})
+					v.open.changed = true
+				}
+				for c := range chains {
+					at := f.pair
+					if c > 0 {
+						at = more[c-1]
+					}
+					if n == countTogether {
+						addAll(some[:], codes)
+						n = 0
+					}
+					some[n] = addition{f, w.cellOf(t, at, v), v.replayed}
+					n++
+				}
 			}
-			replayed := t.replayed && end <= t.emitted
-			for c := range chains {
-				target := w.pairs[w.inPair[i*chains+c]].target
-				w.cell(win, key, target).add(f, codes, replayed)
-			}
-			win.changed = true
+			more = more[others:]
 		}
-		watermark = max(watermark, f.time-cfg.lateness)
+		watermark = max(watermark, f.time-lateness)
 	}
+	addAll(some[:n], codes)
+}
+
+// addition is a fact that is to be added to a cell. replayed: discarding sinks have had it before a restart.
+type addition struct {
+	fact     *fact
+	cell     *cell
+	replayed bool
+}
+
+// countTogether is how many facts are added at once.
+const countTogether = 64
+
+// addAll adds facts to their cells, one part of all cells after the other: what is not near the processor is then waited for side by
+// side, and not fact after fact.
+func addAll(some []addition, codes bool) {
+	for i := range some {
+		a := &some[i]
+		a.cell.counters.count(a.fact)
+		if a.replayed {
+			a.cell.sent.count(a.fact)
+		}
+		if status := a.fact.status; codes && status >= 0 {
+			c := a.cell.code(status)
+			c.n++
+			if a.replayed {
+				c.sent++
+			}
+		}
+	}
+	for i := range some {
+		if d := some[i].fact.duration; d >= 0 {
+			some[i].cell.latency.Add(d)
+		}
+	}
+	for i := range some {
+		if d := some[i].fact.upstream; d >= 0 {
+			some[i].cell.upstream.Add(d)
+		}
+	}
+	for i := range some {
+		if d := some[i].fact.gateway; d >= 0 {
+			some[i].cell.gateway.Add(d)
+		}
+	}
+	for i := range some {
+		if h := some[i].fact.client; h != 0 {
+			some[i].cell.clients.Add(h)
+		}
+	}
+	for i := range some {
+		if h := some[i].fact.consumer; h != 0 {
+			some[i].cell.consumers.Add(h)
+		}
+	}
+}
+
+// cellOf returns the cell of the n'th pair, which is in v.
+func (w *worker) cellOf(t *task, n int32, v *visit) *cell {
+	p := &w.pairs[n]
+	if p.cell == nil {
+		p.cell = w.cell(v.open, windowKey{t.partition.shard.index, v.window}, p.target)
+	}
+	return p.cell
 }
 
 func (w *worker) window(key windowKey) *window {
@@ -142,8 +256,9 @@ func (w *worker) window(key windowKey) *window {
 }
 
 func (w *worker) cell(win *window, key windowKey, s *series) *cell {
-	if s.cell != nil && s.cellKey == key {
-		return s.cell
+	last := &s.last[w.pipeline.windows.parity(key.start)]
+	if last.cell != nil && last.cellKey == key {
+		return last.cell
 	}
 	c := win.cells[s]
 	if c == nil {
@@ -155,7 +270,7 @@ func (w *worker) cell(win *window, key windowKey, s *series) *cell {
 		win.cells[s] = c
 		s.cells++
 	}
-	s.cellKey, s.cell = key, c
+	last.cellKey, last.cell = key, c
 	return c
 }
 
@@ -170,8 +285,10 @@ func (w *worker) drop(key windowKey) {
 	}
 	for s, c := range win.cells {
 		s.cells--
-		if s.cell == c {
-			s.cell = nil
+		for i := range s.last {
+			if s.last[i].cell == c {
+				s.last[i].cell = nil
+			}
 		}
 		if len(w.free) < maxFree {
 			c.reset()

@@ -130,11 +130,12 @@ func (p *partition) pass(t *task, w *worker) int64 {
 		p.turned.Wait()
 	}
 	before := p.watermark
-	for i := range w.touched {
-		f := &w.touched[i]
+	for i := range w.visits {
+		f := w.visits[i].firstRecord
 		f.watermark = max(f.watermark, before)
-		if !cfg.late(f.window, f.watermark) && !slices.ContainsFunc(p.first, func(k firstRecord) bool { return k.window == f.window }) {
-			p.first = append(p.first, *f)
+		if !w.visits[i].final && !cfg.late(f.window, f.watermark) &&
+			!slices.ContainsFunc(p.first, func(k firstRecord) bool { return k.window == f.window }) {
+			p.first = append(p.first, f)
 		}
 	}
 	for i := range w.pairs {
@@ -177,7 +178,8 @@ func (p *partition) admit(window int64, s *series, w *worker) *series {
 		}
 		known[key] = struct{}{}
 	}
-	s.verdictPartition, s.verdictWindow, s.target = p, window, target
+	last := &s.last[w.pipeline.windows.parity(window)]
+	last.verdictPartition, last.verdictWindow, last.target = p, window, target
 	return target
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
+	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
 // Pipeline runs sources into sinks. Make one with New; Run it once; Stats may be called from any goroutine.
@@ -20,7 +21,8 @@ type Pipeline struct {
 	chains   []*chain
 	services [][]byte // by source
 
-	hidesLines bool // raw lines must not leave
+	hidesLines    bool // raw lines must not leave
+	filtersRoutes bool // a filter looks at routes
 
 	workers []*worker
 	tasks   chan *task
@@ -75,6 +77,7 @@ func New(s Settings) (*Pipeline, error) {
 		return nil, err
 	}
 	p := &Pipeline{set: s, windows: newWindowing(&s.Metrics), chains: makeChains(s.Metrics.Rollups), byBatch: map[*batch.Partition]*partition{}}
+	p.filtersRoutes = s.Filter != nil && s.Filter.Fields().Has(record.Route)
 	p.hidesLines = s.Redact != nil && s.Redact.HidesLines()
 	for i := range s.Sources {
 		service := s.Sources[i].Service

@@ -16,6 +16,15 @@ type series struct {
 
 	slot *slot // where the collector adds it up; found at its first pane
 
+	// What was last asked, of even windows and odd ones apart: where one ends records of two lie side by side.
+	last [2]seriesInWindow
+
+	cells    int    // in open windows
+	usedTask uint64 // last task that looked it up
+}
+
+// seriesInWindow is what is known of a series in a window.
+type seriesInWindow struct {
 	// Where the series is in the task at hand: pairs[pair] is its pair with pairWindow.
 	pairTask   uint64
 	pairWindow int64
@@ -29,9 +38,6 @@ type series struct {
 	// The last cell counted in.
 	cellKey windowKey
 	cell    *cell
-
-	cells    int    // in open windows
-	usedTask uint64 // last task that looked it up
 }
 
 // dictionary finds series by their key. It is an open-addressing table under a seeded hash, so that no one can write lines
@@ -103,10 +109,11 @@ func (d *dictionary) find(c *chain, ends *[maxLevels]uint16) *series {
 }
 
 // tidy forgets series without a cell that task, the worker's current one, did not use, once there are many: lines of
-// strangers must not fill the memory with names that were refused. Call it between tasks.
-func (d *dictionary) tidy(task uint64) {
+// strangers must not fill the memory with names that were refused. It reports whether it may have forgotten one. Call it between
+// tasks.
+func (d *dictionary) tidy(task uint64) (forgot bool) {
 	if d.n < d.sweep {
-		return
+		return false
 	}
 	size := len(d.slots)
 	d.rebuild(size, func(s *series) bool { return s.cells > 0 || s.usedTask == task })
@@ -115,6 +122,7 @@ func (d *dictionary) tidy(task uint64) {
 	}
 	d.rebuild(size, func(*series) bool { return true })
 	d.sweep = max(minSweep, 2*d.n)
+	return true
 }
 
 func (d *dictionary) rebuild(size int, keep func(*series) bool) {

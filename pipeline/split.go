@@ -3,10 +3,13 @@ package pipeline
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/bitmap"
 	"github.com/gatemeter/gatemeter/pipeline/record"
+	"github.com/gatemeter/gatemeter/pipeline/redact"
 )
 
 // split cuts the task's bytes into lines and parses them a chunk at a time.
@@ -30,22 +33,36 @@ func (w *worker) split(t *task) {
 			if i > 0 {
 				start = b.Ends[i-1]
 			}
-			w.line(t, b.Data[start:b.Ends[i]], b.First+i, 0, int(i))
+			w.line(t, b.Data[start:b.Ends[i]:b.Ends[i]], true, b.First+i, 0, int(i))
 		}
 		w.chunk(t)
 		return
 	}
-	data, offset := b.Data[t.from-b.First:t.to-b.First], t.from
-	for len(data) > 0 {
-		n := bytes.IndexByte(data, '\n')
-		next := n + 1
-		if n < 0 {
-			n, next = len(data), len(data)
-		}
-		w.line(t, data[:n:n], offset, 0, 0)
-		data, offset = data[next:], offset+int64(next)
-	}
+	w.lines(t, b.Data[t.from-b.First:t.to-b.First])
 	w.chunk(t)
+}
+
+// stretch is how many bytes are looked through for lines at a time: they are still near the processor when they are parsed.
+const stretch = 16 << 10
+
+// lines cuts data, which begins at t.from, at its newlines.
+func (w *worker) lines(t *task, data []byte) {
+	begin, marked := 0, false // of the line at hand
+	for base := 0; base < len(data); base += stretch {
+		w.marks = bitmap.AppendPairs(w.marks[:0], data[base:min(base+stretch, len(data))], '\n', redact.Marks)
+		for k := range w.marks {
+			ends, marks := w.marks[k][0], w.marks[k][1]
+			for ; ends != 0; ends &= ends - 1 {
+				end, before := base+k*64+bits.TrailingZeros64(ends), ends&-ends-1
+				w.line(t, data[begin:end:end], marked || marks&before != 0, t.from+int64(begin), 0, 0)
+				begin, marked, marks = end+1, false, marks&^before
+			}
+			marked = marked || marks != 0
+		}
+	}
+	if begin < len(data) {
+		w.line(t, data[begin:len(data):len(data)], marked, t.from+int64(begin), 0, 0)
+	}
 }
 
 // messages is split for a batch whose lines have offsets of their own.
@@ -61,13 +78,14 @@ func (w *worker) messages(t *task) {
 		if i > 0 {
 			start = b.Ends[i-1]
 		}
-		w.line(t, b.Data[start:b.Ends[i]], b.Offsets[i], part, i)
+		w.line(t, b.Data[start:b.Ends[i]:b.Ends[i]], true, b.Offsets[i], part, i)
 	}
 	w.chunk(t)
 }
 
-// line takes one line, without its newline, into the chunk. i is which of the batch's Ends it has, if that has some.
-func (w *worker) line(t *task, line []byte, offset int64, part int32, i int) {
+// line takes one line, without its newline, into the chunk. It has none of redact.Marks unless it is marked. i is which of the
+// batch's Ends it has, if that has some.
+func (w *worker) line(t *task, line []byte, marked bool, offset int64, part int32, i int) {
 	w.counts.Read++
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
@@ -80,7 +98,7 @@ func (w *worker) line(t *task, line []byte, offset int64, part int32, i int) {
 		w.counts.Reasons[record.Oversize]++
 		return
 	}
-	if w.masked {
+	if w.masked && (marked || line[len(line)-1] == '}') {
 		w.mask(line)
 	}
 	rec := &w.recs[w.n]

@@ -22,9 +22,17 @@ func (c *windowing) start(ns int64) int64 {
 	return floor(floorDiv(ns, int64(time.Second)), c.width)
 }
 
+// parity tells a window from the next.
+func (c *windowing) parity(window int64) int { return int(window/c.width) & 1 }
+
 // late reports whether a record of the window that starts at window comes too late when its partition's watermark is that.
 func (c *windowing) late(window, watermark int64) bool {
-	return (window+c.width)*int64(time.Second)+c.amend <= watermark
+	return c.lateFrom(window) <= watermark
+}
+
+// lateFrom returns the watermark from which on records of the window that starts at window come too late.
+func (c *windowing) lateFrom(window int64) int64 {
+	return (window+c.width)*int64(time.Second) + c.amend
 }
 
 // closed returns the latest end of a window, in Unix seconds, that lies at least after nanoseconds behind watermark.

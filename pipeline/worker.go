@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatemeter/gatemeter/internal/fault"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/bitmap"
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
@@ -34,20 +35,24 @@ type worker struct {
 	parsers  []Parser     // by source
 	bare     []bareSource // by source
 	series   *dictionary
+	recent   *recent
 	windows  map[windowKey]*window
 	free     []*cell
 
 	// Of the task at hand.
 	taskNumber uint64
+	routes     bool // routes of its records are needed, besides for what they are counted under
 	masked     bool // its lines are masked before they are parsed, because they leave or the parser cannot do without
 	recs       [ChunkLines]record.Record
 	n          int               // filled of recs
+	marks      []bitmap.Pair     // of the stretch at hand: newlines, and redact.Marks
 	which      [ChunkLines]int32 // for each of recs, where its batch has its Ends
 	arena      []byte
 	facts      []fact
-	inPair     []int32 // for each fact and chain, its pair
+	more       []int32 // for each fact that is not filtered and each chain but the first, its pair
 	pairs      []pair
-	touched    []firstRecord
+	visits     []visit
+	visit      int   // the last fact's of visits
 	watermark  int64 // of the lines so far
 	lastTime   int64 // of the last record with a time; 0 before
 	bodies     []*Body
@@ -64,7 +69,8 @@ type malformed struct {
 }
 
 func newWorker(p *Pipeline) *worker {
-	w := &worker{pipeline: p, series: newDictionary(maphash.MakeSeed()), windows: map[windowKey]*window{}}
+	seed := maphash.MakeSeed()
+	w := &worker{pipeline: p, series: newDictionary(seed), recent: newRecent(seed), windows: map[windowKey]*window{}}
 	for i := range p.set.Sources {
 		parser := p.set.Sources[i].NewParser()
 		w.parsers, w.bare = append(w.parsers, parser), append(w.bare, bareSource{parser: p.set.bareParser(parser)})
@@ -86,11 +92,12 @@ func (w *worker) run(tasks <-chan *task) {
 func (w *worker) process(t *task) {
 	p := t.partition
 	w.taskNumber++
-	w.arena, w.facts, w.inPair = w.arena[:0], w.facts[:0], w.inPair[:0]
-	w.pairs, w.touched = w.pairs[:0], w.touched[:0]
+	w.arena, w.facts, w.more = w.arena[:0], w.facts[:0], w.more[:0]
+	w.pairs, w.visits, w.visit = w.pairs[:0], w.visits[:0], 0
 	w.watermark, w.lastTime = cursor.NoWatermark, 0
 	w.counts, w.sample = Counts{}, malformed{}
 	records := w.open(t)
+	w.routes = records || w.pipeline.filtersRoutes
 	w.masked = records || !w.bare[p.number].try()
 	if records || t.metrics {
 		w.parsers[p.number].Reset(p.Partition)
@@ -105,14 +112,16 @@ func (w *worker) process(t *task) {
 	w.count(t, before)
 	_ = fault.At("task.counted")
 	w.report(t)
-	w.series.tidy(w.taskNumber)
+	if w.series.tidy(w.taskNumber) {
+		w.recent.clear()
+	}
 }
 
 // forward hands the task's records over, and waits for room. A record lane's worker does nothing else.
 func (w *worker) forward(ctx context.Context, t *task) error {
 	w.arena, w.counts, w.sample, w.lastTime = w.arena[:0], Counts{}, malformed{}, 0
 	w.open(t)
-	w.masked = true
+	w.routes, w.masked = true, true
 	w.parsers[t.partition.number].Reset(t.partition.Partition)
 	w.split(t)
 	defer w.report(t)
@@ -154,18 +163,31 @@ func (w *worker) complete(t *task, r *record.Record) {
 	if set.Redact != nil {
 		w.arena = set.Redact.Record(r, w.arena)
 	}
-	if len(r.Route) == 0 && (len(r.Path) > 0 || len(r.URL) > 0) {
-		path := r.Path
-		if len(path) == 0 {
-			path = r.URL
-		}
-		start := len(w.arena)
-		w.arena = set.Routes.Append(w.arena, path)
-		r.Route = w.arena[start:len(w.arena):len(w.arena)]
+	if w.routes && len(r.Route) == 0 {
+		w.makeRoute(r)
 	}
 	if set.Filter != nil {
 		set.Filter.Apply(r)
 	}
+}
+
+// makeRoute makes the route of a record that has none of its own, if it has a path.
+func (w *worker) makeRoute(r *record.Record) {
+	path := pathOf(r)
+	if len(path) == 0 {
+		return
+	}
+	start := len(w.arena)
+	w.arena = w.pipeline.set.Routes.Append(w.arena, path)
+	r.Route = w.arena[start:len(w.arena):len(w.arena)]
+}
+
+// pathOf returns what r's route is made of.
+func pathOf(r *record.Record) []byte {
+	if len(r.Path) == 0 {
+		return r.URL
+	}
+	return r.Path
 }
 
 // submit hands the documents to the record sinks. A sink without room is left behind, and its record lane reads them again;

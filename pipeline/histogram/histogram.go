@@ -6,7 +6,10 @@
 // changes anything.
 package histogram
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // Scale is the histogram's resolution in OpenTelemetry's terms: 2^Scale buckets a power of two.
 const Scale = 5
@@ -41,13 +44,15 @@ func (h *Histogram) Add(ns int64) {
 		h.zeros++
 		return
 	}
-	i := Index(ns)
-	if uint(i-h.first) >= uint(len(h.counts)) {
+	i := Index(ns) - h.first
+	if uint(i) >= uint(len(h.counts)) {
+		i += h.first
 		h.cover(i, i)
+		i -= h.first
 	}
-	n := &h.counts[i-h.first]
+	n := &h.counts[i]
 	if *n++; *n == 0 {
-		h.carry(i, 1<<32)
+		h.carry(h.first+i, 1<<32)
 	}
 }
 
@@ -174,17 +179,15 @@ func (h *Histogram) cover(lo, hi int) {
 // Index returns the bucket of a value of ns > 0 nanoseconds, without a logarithm: the power of two is the float's exponent,
 // and the place within it comes from a table of where the 32 bounds lie among the mantissas.
 func Index(ns int64) int {
-	bits := math.Float64bits(seconds(ns))
-	exponent := int(bits>>52) - 1023
-	mantissa := bits & (1<<52 - 1)
+	float := math.Float64bits(seconds(ns))
+	exponent := int(float>>52) - 1023
+	mantissa := float & (1<<52 - 1)
 	if mantissa == 0 {
 		return exponent<<Scale - 1 // a power of two is the upper bound of the bucket below
 	}
 	k := int(guess[mantissa>>(52-guessBits)])
-	if mantissa > bounds[k+1] {
-		k++
-	}
-	return exponent<<Scale + k
+	_, above := bits.Sub64(bounds[k+1], mantissa, 0) // one more; a branch would be guessed wrong half of the time
+	return exponent<<Scale + k + int(above)
 }
 
 func seconds(ns int64) float64 { return float64(ns) / 1e9 }

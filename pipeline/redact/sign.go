@@ -57,7 +57,7 @@ func (s *signs) find(i int) {
 	text := s.line[i:s.to]
 	if i == 0 && !s.json {
 		// The marks of JSON, or of what it may be behind, instead of colons: most lines of a proxy have none.
-		blocks := bitmap.Append(space[:0], text, [4]byte{'=', '{', '%', '\\'})
+		blocks := bitmap.Append(space[:0], text, Marks)
 		marks := uint64(0)
 		for k := range blocks {
 			b := &blocks[k]

@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package bitmap
+
+func fillPairs(pairs []Pair, text []byte, end byte, find [4]byte) {
+	fillPairsPortable(pairs, text, end, find)
+}

@@ -1,0 +1,137 @@
+package pipeline
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+
+	"github.com/gatemeter/gatemeter/pipeline/record"
+	"github.com/gatemeter/gatemeter/pipeline/route"
+)
+
+// recent finds the series of records like ones seen before, without making their routes and keys: by the shapes of their paths. It
+// stands before the dictionary. Each series has a place that follows from what it is looked up by; what else falls there takes the
+// place. So whoever writes lines that all meet in one has them looked up as if it were not there.
+type recent struct {
+	key    route.Key
+	seed   uint64
+	places [1 << placeBits]place
+
+	// Of the record at hand, once a chain asks for it.
+	known  bool
+	shaped bool // it has a shape
+	hash   uint64
+	shape  route.Shape
+}
+
+const placeBits = 10
+
+// place is a series and one of the shapes of its route.
+type place struct {
+	series          *series
+	service, method string // of series.key
+	shape           route.Shape
+}
+
+func newRecent(seed maphash.Seed) *recent {
+	k := &recent{seed: maphash.String(seed, "places")}
+	for i := 0; i < len(k.key); i += 8 {
+		binary.LittleEndian.PutUint64(k.key[i:], maphash.Bytes(seed, k.key[:i]))
+	}
+	return k
+}
+
+// clear forgets all series.
+func (k *recent) clear() { clear(k.places[:]) }
+
+// find returns the series of r in c, if it is known, and the place for it.
+func (k *recent) find(c *chain, r *record.Record) (*series, *place) {
+	hash := k.hash ^ k.seed
+	if c.serves {
+		hash += mix(prefix(r.Service) + uint64(len(r.Service)))
+	}
+	if c.methods {
+		hash ^= mix(prefix(r.Method))
+	}
+	p := &k.places[mix(hash)>>(64-placeBits)]
+	if p.series == nil || p.series.chain != c || p.shape != k.shape ||
+		c.serves && string(r.Service) != p.service || c.methods && string(r.Method) != p.method {
+		return nil, p
+	}
+	return p.series, p
+}
+
+// put gives s the place. k.shape is its shape.
+func (k *recent) put(p *place, s *series) {
+	p.series, p.shape = s, k.shape
+	key := s.key[1:]
+	for _, d := range s.chain.dims { // see appendKeyPart
+		n := 2 + int(key[0]) + int(key[1])<<8
+		switch d {
+		case Service:
+			p.service = key[2:n]
+		case Method: // of a garbled one it is not what the record has, so that it is not found
+			p.method = key[2:n]
+		}
+		key = key[n:]
+	}
+}
+
+// mix spreads a word's bits over all of it.
+func mix(x uint64) uint64 {
+	hi, lo := bits.Mul64(x, 0x9E3779B97F4A7C15)
+	return hi ^ lo
+}
+
+// prefix returns the first bytes of b, at most eight, or less when nothing is behind it in memory.
+func prefix(b []byte) uint64 {
+	if cap(b) >= 8 {
+		return binary.LittleEndian.Uint64(b[:8]) & (1<<(8*min(len(b), 8)) - 1)
+	}
+	if len(b) > 0 {
+		return uint64(b[0])
+	}
+	return 0
+}
+
+// seriesOf returns the series that r belongs to in c. recent.known says whether that was asked for r before.
+func (w *worker) seriesOf(c *chain, r *record.Record) *series {
+	k := w.recent
+	if !c.quick {
+		if len(r.Route) == 0 {
+			w.makeRoute(r)
+		}
+		return w.series.of(c, r)
+	}
+	if !k.known {
+		w.setShape(r)
+	}
+	var p *place
+	if k.shaped {
+		var s *series
+		if s, p = k.find(c, r); s != nil {
+			return s
+		}
+	}
+	if len(r.Route) == 0 {
+		w.makeRoute(r)
+	}
+	s := w.series.of(c, r)
+	if p != nil {
+		k.put(p, s)
+	}
+	return s
+}
+
+// setShape sets the shape of r's route, which is made where that does not follow from the path.
+func (w *worker) setShape(r *record.Record) {
+	k := w.recent
+	k.known = true
+	if len(r.Route) == 0 {
+		if k.hash, k.shaped = w.pipeline.set.Routes.Set(&k.shape, pathOf(r), &k.key); k.shaped {
+			return
+		}
+		w.makeRoute(r)
+	}
+	k.hash, k.shaped = k.shape.SetRoute(r.Route, &k.key)
+}
