@@ -98,13 +98,13 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte(`{"@timestamp":1,"http":{"request.method":"GET"},"request":{"headers":{"host":["a",1]}}}`))
 	type parser struct {
-		format      *Format
-		used, fresh *Parser
+		format            *Format
+		used, fresh, slow *Parser
 	}
 	byName := map[string]parser{}
 	for _, name := range Names() {
 		format := Compile(name)
-		byName[name] = parser{format, New(format), New(format)}
+		byName[name] = parser{format, New(format), New(format), slowly(format)}
 	}
 	signs := NewSigns()
 	d := NewDetector(signs)
@@ -121,6 +121,9 @@ func FuzzParse(f *testing.F) {
 			_ = one(p.fresh, `{"timestamp":1700000000,"start_time":1,"request":{"method":"PUT"}}`)
 			if got, want := flat(one(p.fresh, string(line))), flat(r); got != want {
 				t.Fatalf("%s: %q is read as\n%s and as\n%s", name, line, want, got)
+			}
+			if got, want := flat(r), flat(one(p.slow, string(line))); got != want {
+				t.Fatalf("%s: %q is read as\n%s, key by key as\n%s", name, line, got, want)
 			}
 			if int(r.Column) > len(line)+1 || r.Column < 0 {
 				t.Fatalf("%s: %q: column %d", name, line, r.Column)

@@ -21,10 +21,15 @@ type Parser struct {
 	kept    [kept][]byte            // values that are read when all have come, by form
 	badTime int                     // where a time was that is none, -1
 	folded  [maxKey]byte
+
+	quick quick
+	bare  bare
 }
 
 // New returns a parser of f.
-func New(f *Format) *Parser { return &Parser{format: f} }
+func New(f *Format) *Parser {
+	return &Parser{format: f, quick: newQuick(f, func(*node) bool { return true })}
+}
 
 // Format returns the format's name.
 func (p *Parser) Format() string { return p.format.schema.name }
@@ -41,12 +46,34 @@ func (p *Parser) Parse(recs []record.Record) {
 
 // Read reads r.Line into r, which is empty but for its Line and Offset, or fails it.
 func (p *Parser) Read(r *record.Record) {
+	if p.quick.trail != nil {
+		if p.readQuick(r, &p.quick, false) {
+			return
+		}
+		r.Clear()
+	}
+	p.thorough(r)
+}
+
+// begin forgets the line before.
+func (p *Parser) begin() {
 	p.seen = [len(p.seen)]uint64{}
 	p.kept = [kept][]byte{}
 	p.badTime = -1
-	for i := range p.ranks {
-		p.ranks[i] = absentRank
+	p.ranks = noRanks
+}
+
+// noRanks is the rank of what has not come. It is never written.
+var noRanks = func() (ranks [record.NumFields]uint8) {
+	for i := range ranks {
+		ranks[i] = absentRank
 	}
+	return ranks
+}()
+
+// thorough reads the line key by key.
+func (p *Parser) thorough(r *record.Record) {
+	p.begin()
 	line, before := p.object(r.Line)
 	p.scan.Start(line)
 	p.read(r, p.format.root)
@@ -57,6 +84,11 @@ func (p *Parser) Read(r *record.Record) {
 		r.Fail(reason, at)
 		return
 	}
+	p.complete(r, before)
+}
+
+// complete fills what follows from what has been read, of an object that begins at before. It returns false when that fails.
+func (p *Parser) complete(r *record.Record, before int) bool {
 	s := p.format.schema
 	p.late(r)
 	if s.finish != nil {
@@ -64,21 +96,22 @@ func (p *Parser) Read(r *record.Record) {
 			r.Fail(reason, -1)
 		}
 		if r.Reason != record.None {
-			return
+			return false
 		}
 	}
 	switch {
 	case r.TimeNanos != 0:
 	case p.badTime >= 0:
 		r.Fail(record.BadTime, p.badTime+before)
-		return
+		return false
 	case !r.TimeFromArrival():
 		r.Fail(record.NoTime, -1)
-		return
+		return false
 	}
 	r.Kind = s.kind
 	arena := p.scan.Arena()
 	*arena = field.Finish(r, *arena)
+	return true
 }
 
 // late reads what fills only what nothing else has.

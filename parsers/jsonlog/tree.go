@@ -41,6 +41,7 @@ type Format struct {
 	schema *schema
 	root   *node
 	nodes  int
+	byID   []*node
 }
 
 // Compile returns the format called name, nil when this package has none.
@@ -56,6 +57,7 @@ func Compile(name string) *Format {
 func compile(s *schema) *Format {
 	f := &Format{schema: s, nodes: 1}
 	f.root = &node{}
+	f.byID = []*node{f.root}
 	for i, r := range s.rows {
 		if i >= absentRank {
 			panic("BUG: too many rows in " + s.name)
@@ -84,6 +86,7 @@ func (f *Format) at(path string) *node {
 		child := n.child([]byte(key))
 		if child == nil {
 			child = &node{id: f.next()}
+			f.byID = append(f.byID, child)
 			f.put(n, key, child)
 		}
 		n = child

@@ -17,7 +17,7 @@ type Value struct {
 }
 
 // Extract finds the values of t's keys in line. It stores them in values, which has Tree.Values() places; of keys that repeat the first
-// counts. Objects in which keys are wanted have no Value.
+// counts. An object in which keys are wanted has no Value.
 //
 // It reads JSON without white space, nested no deeper than MaxDepth, with no letter of it written by its number. Of all else,
 // and of what is not JSON, it makes nothing and returns false; then the line is read by Start and Next as if Extract had not been called.
@@ -35,7 +35,7 @@ func (s *Scanner) Extract(line []byte, t *Trail, values []Value) bool {
 		return len(line) == 2
 	}
 	w := &s.walk
-	w.data, w.values, w.i, w.at, w.taken = line, values, 1, &t.start, nobody
+	w.data, w.values, w.i, w.at, w.taken, w.fold = line, values, 1, &t.start, nobody, t.tree.fold
 	for {
 		w.follow()
 		switch {
@@ -175,6 +175,31 @@ func (s *Scanner) TextOf(v *Value) []byte {
 		return s.unescape(text)
 	}
 	return text
+}
+
+// Failure returns why and where Fail was called first since the line's beginning, None when it was not.
+func (s *Scanner) Failure() (reason record.Reason, at int) { return s.reason, s.at }
+
+// Plain reports whether text has none of the bytes one of which is in whatever a secret is told by, see package redact: an equals sign,
+// and a colon behind a quote, however they are spelled. Such a text is the same when secrets are masked.
+func Plain(text []byte) bool {
+	for ; len(text) >= 8; text = text[8:] {
+		if signs(binary.LittleEndian.Uint64(text)) {
+			return false
+		}
+	}
+	if len(text) == 0 {
+		return true
+	}
+	var rest [8]byte
+	copy(rest[:], text)
+	return !signs(binary.LittleEndian.Uint64(rest[:]))
+}
+
+// signs reports whether one of w's bytes is `=`, `"`, `%` or `'`. The last two differ in the bit of 2 alone.
+func signs(w uint64) bool {
+	const two = 0x0202020202020202
+	return same(w, '=')|same(w, '"')|same(w&^two, '%') != 0
 }
 
 // Natural returns a value that is a whole number of up to sixteen digits, whether it is a string or not. ok is false for all others.

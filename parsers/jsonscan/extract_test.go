@@ -18,7 +18,7 @@ func testTree() *Tree {
 		{Name: "a", ID: 1},
 		{Name: "b", ID: 2, Keys: []Key{{Name: "c", ID: 3}, {Name: "d", ID: 4}}},
 		{Name: "e", ID: 5, Last: true, Keys: []Key{{Name: "f", ID: 6}}},
-	})
+	}, nil)
 }
 
 // byNext finds by Next what Extract finds, and none of what is in arrays but for e's last object.
@@ -41,7 +41,7 @@ func byNext(s *Scanner) (values [7]string) {
 		case "b":
 			first := !had[2]
 			take(2)
-			if kind := s.Kind(); first && (kind == Object || kind == Array) {
+			if first && s.Kind() == Object {
 				values[2] = ""
 			}
 			for ok := first && s.Enter(); ok && s.Next(); {
@@ -187,6 +187,20 @@ func TestExtractKnown(t *testing.T) {
 					if ok != gotOK || ok && !slices.Equal(got[1:], want[1:]) {
 						t.Errorf("%s after %s: %v, %v, want %v, %v", line, known, got, gotOK, want, ok)
 					}
+				}
+			}
+		}
+	}
+}
+
+func TestPlain(t *testing.T) {
+	for n := range 20 {
+		for i := range n {
+			for c := range 256 {
+				text := bytes.Repeat([]byte{'a'}, n)
+				text[i] = byte(c)
+				if got, want := Plain(text), !strings.ContainsRune("=%\"'", rune(c)); got != want {
+					t.Fatalf("%q: %v", text, got)
 				}
 			}
 		}

@@ -67,6 +67,8 @@ type walk struct {
 	step  step // the last that was read off it
 	once  bool // step depends on more than place and the bytes
 
+	fold   Fold
+	folded [MaxFolded]byte
 	last   [96]byte // what follow copies the line's last bytes to
 	slowly bool     // do without follow
 }
@@ -112,7 +114,10 @@ func (w *walk) onward() bool {
 				return false
 			}
 			if w.depth == 0 {
-				wanted = w.take(data[i+1 : end])
+				var ok bool
+				if wanted, ok = w.take(data[i+1 : end]); !ok {
+					return false
+				}
 			}
 			i = end + 2
 		}
@@ -125,7 +130,7 @@ func (w *walk) onward() bool {
 		}
 		var in *branch
 		if wanted != nil {
-			if in = wanted.in; in == nil || in.elements != nil {
+			if in = wanted.in; in == nil || in.elements != nil || c == '[' {
 				w.contain(wanted.id, c, i)
 			}
 			if in != nil && (in.elements != nil) != (c == '[') {
@@ -144,20 +149,24 @@ func (w *walk) onward() bool {
 	}
 }
 
-// take returns what is wanted of a key, nil when it repeats one.
-func (w *walk) take(key []byte) *leaf {
-	l := w.in.find(key)
-	if l == nil {
-		return nil
+// take returns what is wanted of a key, nil when it repeats one. ok is false when Extract has to give up.
+func (w *walk) take(key []byte) (wanted *leaf, ok bool) {
+	if w.fold != nil {
+		if key, ok = w.fold(&w.folded, key); !ok {
+			return nil, false
+		}
 	}
-	bit := uint64(1) << l.id
+	if wanted = w.in.find(key); wanted == nil {
+		return nil, true
+	}
+	bit := uint64(1) << wanted.id
 	if w.taken&bit != 0 {
 		w.once = true
-		return nil
+		return nil, true
 	}
 	w.taken |= bit
 	w.step.ids |= bit
-	return l
+	return wanted, true
 }
 
 // contain notes that the value of id is a container, which begins at i with c.

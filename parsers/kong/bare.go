@@ -2,7 +2,6 @@ package kong
 
 import (
 	"bytes"
-	"encoding/binary"
 
 	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/parsers/jsonscan"
@@ -144,7 +143,7 @@ func (p *Parser) bareURL(r *record.Record) bool {
 	if i := bytes.IndexByte(uri, '?'); i > 0 && uri[0] == '/' && !fields.Any(record.Fields(record.URL, record.Query)) {
 		upTo = i // the path
 	}
-	if !isPlain(uri[:upTo]) {
+	if !jsonscan.Plain(uri[:upTo]) {
 		return false
 	}
 	r.URL = uri
@@ -163,7 +162,7 @@ func (p *Parser) bareURL(r *record.Record) bool {
 		if i := bytes.IndexByte(url, '?'); i > farthestScheme && len(uri) > 0 {
 			url = url[:i] // scheme and host are before it
 		}
-		if !isPlain(url) {
+		if !jsonscan.Plain(url) {
 			return false
 		}
 		field.Origin(r, url)
@@ -194,7 +193,7 @@ func (p *Parser) plain(id int) (v []byte, ok bool) {
 		return nil, true
 	}
 	v, ok = p.bareText(id)
-	return v, ok && isPlain(v)
+	return v, ok && jsonscan.Plain(v)
 }
 
 // bareText is textOf, but for lists.
@@ -204,27 +203,4 @@ func (p *Parser) bareText(id int) (v []byte, ok bool) {
 		return p.scan.TextOf(value), true
 	}
 	return nil, value.Kind != jsonscan.Array
-}
-
-// isPlain reports whether there is no sign in v: no equals sign, and no colon behind a quote, however they are spelled.
-func isPlain(v []byte) bool {
-	for ; len(v) >= 8; v = v[8:] {
-		if signs(binary.LittleEndian.Uint64(v)) != 0 {
-			return false
-		}
-	}
-	if len(v) == 0 {
-		return true
-	}
-	var rest [8]byte
-	copy(rest[:], v)
-	return signs(binary.LittleEndian.Uint64(rest[:])) == 0
-}
-
-// signs returns 0 when none of w's bytes is one without which there is no sign: `=`, `%`, `"` and `'`.
-func signs(w uint64) uint64 {
-	const each = 0x0101010101010101
-	zero := func(x uint64) uint64 { return (x - each) &^ x }
-	// % and ' differ in the bit of 2 alone.
-	return (zero(w^each*'=') | zero(w^each*'"') | zero(w&^(each*2)^each*'%')) & (each * 0x80)
 }
