@@ -24,19 +24,16 @@ const (
 
 // statNames turns values into points. Names are made once.
 type statNames struct {
-	percentiles []percentile
-	perSeries   int // about how many points a series gives
-}
-
-type percentile struct {
-	name     string // p50, p999 for 99.9
-	quantile float64
+	percentiles []string // p50, p999 for 99.9
+	quantiles   []float64
+	values      []float64 // of the histogram at hand
+	perSeries   int       // about how many points a series gives
 }
 
 func newStatNames(percentiles []float64) *statNames {
 	n := &statNames{perSeries: 16 + 3*len(percentiles)}
 	for _, p := range percentiles {
-		n.percentiles = append(n.percentiles, percentile{PercentileName(p), p / 100})
+		n.percentiles, n.quantiles = append(n.percentiles, PercentileName(p)), append(n.quantiles, p/100)
 	}
 	return n
 }
@@ -63,8 +60,9 @@ func (n *statNames) appendPoints(points []point.Point, s *point.Series, v *value
 		gauge(metric, "mean", float64(h.Sum())/float64(h.Count())/1e9)
 		gauge(metric, "min", float64(h.Min())/1e9)
 		gauge(metric, "max", float64(h.Max())/1e9)
-		for _, p := range n.percentiles {
-			gauge(metric, p.name, h.Quantile(p.quantile))
+		n.values = h.AppendQuantiles(n.values[:0], n.quantiles...)
+		for i, v := range n.values {
+			gauge(metric, n.percentiles[i], v)
 		}
 	}
 

@@ -82,10 +82,18 @@ func (h *Histogram) Merge(o *Histogram) {
 		return
 	}
 	h.cover(o.first, o.first+len(o.counts)-1)
-	into := h.counts[o.first-h.first:]
+	into := h.counts[o.first-h.first:][:len(o.counts)]
+	over := uint64(0) // bit 32: a count has come to more than 32 bits
 	for i, n := range o.counts {
-		if into[i] += n; into[i] < n {
-			h.carry(o.first+i, 1<<32)
+		sum := uint64(into[i]) + uint64(n)
+		into[i] = uint32(sum)
+		over |= sum
+	}
+	if over>>32 != 0 {
+		for i, n := range o.counts {
+			if into[i] < n {
+				h.carry(o.first+i, 1<<32)
+			}
 		}
 	}
 	for i, n := range o.carried {
@@ -125,28 +133,61 @@ func (h *Histogram) Zeros() int64 { return h.zeros }
 // Quantile returns the value, in seconds, at or below which the share q of all values lies (the nearest rank: of n values
 // the ⌈q·n⌉th smallest), off by at most 1.09 % and never outside [Min, Max]. It returns 0 when there is no value.
 func (h *Histogram) Quantile(q float64) float64 {
-	if h.count == 0 {
-		return 0
-	}
-	// 0.999 is a little more than 999/1000: without the small change, 1000 values would have their last for it.
-	rank := int64(math.Ceil(q*float64(h.count) - 1e-6))
-	rank = min(max(rank, 1), h.count)
-	if rank <= h.zeros {
-		return 0
-	}
-	seen := h.zeros
-	for i, n := range h.counts {
-		seen += int64(n)
-		if h.carried != nil {
-			seen += h.carried[h.first+i]
+	var v [1]float64
+	return h.AppendQuantiles(v[:0], q)[0]
+}
+
+// AppendQuantiles appends the Quantile of each of shares to dst. It is quickest when they ascend: then it looks at each bucket once.
+func (h *Histogram) AppendQuantiles(dst []float64, shares ...float64) []float64 {
+	last, seen, i := int64(0), h.zeros, 0 // seen values are 0, or in buckets before i
+	for _, q := range shares {
+		if h.count == 0 {
+			dst = append(dst, 0)
+			continue
 		}
-		if seen >= rank {
-			// The geometric middle of the bucket is off by the same factor, 2^(1/64), at either end.
-			v := math.Exp2((float64(h.first+i) + 0.5) / perOctave)
-			return min(max(v, seconds(h.min)), seconds(h.max))
+		// 0.999 is a little more than 999/1000: without the small change, 1000 values would have their last for it.
+		rank := int64(math.Ceil(q*float64(h.count) - 1e-6))
+		rank = min(max(rank, 1), h.count)
+		if rank <= h.zeros {
+			dst = append(dst, 0)
+			continue
 		}
+		if rank < last {
+			seen, i = h.zeros, 0
+		}
+		for last = rank; seen < rank; i++ {
+			if i == len(h.counts) {
+				panic("BUG: a histogram's buckets hold fewer values than its count")
+			}
+			seen += int64(h.counts[i])
+			if h.carried != nil {
+				seen += h.carried[h.first+i]
+			}
+		}
+		// The rank is in bucket i-1, for seen has come to it there.
+		dst = append(dst, min(max(middle(h.first+i-1), seconds(h.min)), seconds(h.max)))
 	}
-	panic("BUG: a histogram's buckets hold fewer values than its count")
+	return dst
+}
+
+// middle returns the geometric middle of bucket i, in seconds: it is off by the same factor, 2^(1/64), at either end.
+func middle(i int) float64 {
+	if at := i - firstMiddle; uint(at) < uint(len(middles)) {
+		return middles[at]
+	}
+	return math.Exp2((float64(i) + 0.5) / perOctave)
+}
+
+// middles are the middles of buckets from a microsecond to some hours.
+var middles = makeMiddles()
+
+const firstMiddle = -20 * perOctave
+
+func makeMiddles() (m [35 * perOctave]float64) {
+	for i := range m {
+		m[i] = math.Exp2((float64(firstMiddle+i) + 0.5) / perOctave)
+	}
+	return m
 }
 
 // cover makes room for the buckets lo to hi, both included.

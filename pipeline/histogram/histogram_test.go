@@ -188,3 +188,40 @@ func BenchmarkAdd(b *testing.B) {
 		ns = ns*3%(1<<30) + 1
 	}
 }
+
+// TestAppendQuantilesIsQuantile: in whatever order they are asked for; and the table of middles is what it is made of.
+func TestAppendQuantilesIsQuantile(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 300 {
+		var h Histogram
+		for range r.IntN(400) {
+			h.Add(r.Int64N(1 << uint(r.IntN(63))))
+		}
+		var shares, want []float64
+		for range r.IntN(9) {
+			q := float64(r.IntN(1001)) / 1000
+			shares = append(shares, q)
+			want = append(want, slowQuantile(&h, q))
+		}
+		if got := h.AppendQuantiles(nil, shares...); !slices.Equal(got, want) {
+			t.Fatalf("quantiles %v of %+v are %v, want %v", shares, h, got, want)
+		}
+	}
+}
+
+// slowQuantile is Quantile by a walk over every bucket there can be.
+func slowQuantile(h *Histogram, q float64) float64 {
+	rank := min(max(int64(math.Ceil(q*float64(h.count)-1e-6)), 1), h.count)
+	if h.count == 0 || rank <= h.zeros {
+		return 0
+	}
+	seen := h.zeros
+	for i := -2000; ; i++ {
+		if at := i - h.first; at >= 0 && at < len(h.counts) {
+			seen += int64(h.counts[at])
+		}
+		if seen >= rank {
+			return min(max(math.Exp2((float64(i)+0.5)/perOctave), float64(h.min)/1e9), float64(h.max)/1e9)
+		}
+	}
+}
