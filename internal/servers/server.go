@@ -148,7 +148,7 @@ func (s *Server) Stop() {
 	}
 }
 
-// Wait waits until the process has ended by itself, and returns what exec.Cmd's Wait says: nil for exit code 0.
+// Wait waits until the process has ended by itself, and returns what exec.Cmd's Wait says, nil for exit code 0, with the end of its logs.
 func (s *Server) Wait(within time.Duration) error {
 	s.t.Helper()
 	p := s.running
@@ -161,7 +161,10 @@ func (s *Server) Wait(within time.Duration) error {
 	}
 	s.running = nil
 	p.end(0)
-	return p.err
+	if p.err != nil {
+		return fmt.Errorf("%w\n%s", p.err, s.Tails())
+	}
+	return nil
 }
 
 // Exited is closed when the process ends.
