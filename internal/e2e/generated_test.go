@@ -17,7 +17,7 @@ func generatedLines(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("GATEMETER_E2E_LINES")
 	if text == "" {
-		return 100_000
+		return 40_000
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {

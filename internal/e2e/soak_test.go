@@ -140,7 +140,7 @@ func TestSoak(t *testing.T) {
 	if length >= time.Hour && slope(settled)/1024 > 1 {
 		t.Errorf("resident memory rises by %.1f MiB an hour, want less than 1", slope(settled)/1024)
 	}
-	if last.files > settled[0].files+8 {
+	if length >= time.Minute && last.files > settled[0].files+8 { // in less, connections that are being made weigh more
 		t.Errorf("%d open files at the end, %d before", last.files, settled[0].files)
 	}
 	if lost := w.metric(t, "gatemeter_sink_lost_panes_total"); lost != 0 {
