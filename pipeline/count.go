@@ -63,7 +63,7 @@ func (w *worker) visitOf(t *task, time, offset int64) int {
 const maxVisits = 8
 
 // note makes a fact of r and finds its series.
-func (w *worker) note(t *task, r *record.Record) {
+func (w *worker) note(t *task, i int, r *record.Record) {
 	cfg := w.pipeline.windows
 	now := t.now
 	if r.ArrivalNanos > 0 && t.batch.Received {
@@ -102,18 +102,17 @@ func (w *worker) note(t *task, r *record.Record) {
 	if len(r.Consumer) > 0 {
 		f.consumer = distinct.Hash(r.Consumer)
 	}
-	w.findPairs(t, r, f)
+	w.findPairs(t, i, r, f)
 	w.watermark = max(w.watermark, r.TimeNanos-cfg.lateness)
 }
 
 // findPairs finds r's series.
-func (w *worker) findPairs(t *task, r *record.Record, f *fact) {
+func (w *worker) findPairs(t *task, at int, r *record.Record, f *fact) {
 	v := &w.visits[f.visit]
-	w.recent.known = false
 	for i, c := range w.pipeline.chains {
 		n := int32(-1)
 		if !v.final {
-			n = w.pair(t, w.seriesOf(c, r), v)
+			n = w.pair(t, w.seriesOf(c, at, r), v)
 		}
 		if i == 0 {
 			f.pair = n

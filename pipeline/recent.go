@@ -17,11 +17,15 @@ type recent struct {
 	seed   uint64
 	places [1 << placeBits]place
 
-	// Of the record at hand, once a chain asks for it.
-	known  bool
-	shaped bool // it has a shape
-	hash   uint64
-	shape  route.Shape
+	any     bool // a chain is quick
+	records [ChunkLines]shaped
+}
+
+// shaped is what is known of a record at hand.
+type shaped struct {
+	ok    bool // it has a shape
+	hash  uint64
+	shape route.Shape
 }
 
 const placeBits = 10
@@ -33,8 +37,11 @@ type place struct {
 	shape           route.Shape
 }
 
-func newRecent(seed maphash.Seed) *recent {
+func newRecent(seed maphash.Seed, chains []*chain) *recent {
 	k := &recent{seed: maphash.String(seed, "places")}
+	for _, c := range chains {
+		k.any = k.any || c.quick
+	}
 	for i := 0; i < len(k.key); i += 8 {
 		binary.LittleEndian.PutUint64(k.key[i:], maphash.Bytes(seed, k.key[:i]))
 	}
@@ -45,8 +52,8 @@ func newRecent(seed maphash.Seed) *recent {
 func (k *recent) clear() { clear(k.places[:]) }
 
 // find returns the series of r in c, if it is known, and the place for it.
-func (k *recent) find(c *chain, r *record.Record) (*series, *place) {
-	hash := k.hash ^ k.seed
+func (k *recent) find(c *chain, at *shaped, r *record.Record) (*series, *place) {
+	hash := at.hash ^ k.seed
 	if c.serves {
 		hash += mix(prefix(r.Service) + uint64(len(r.Service)))
 	}
@@ -54,16 +61,16 @@ func (k *recent) find(c *chain, r *record.Record) (*series, *place) {
 		hash ^= mix(prefix(r.Method))
 	}
 	p := &k.places[mix(hash)>>(64-placeBits)]
-	if p.series == nil || p.series.chain != c || p.shape != k.shape ||
+	if p.series == nil || p.series.chain != c || p.shape != at.shape ||
 		c.serves && string(r.Service) != p.service || c.methods && string(r.Method) != p.method {
 		return nil, p
 	}
 	return p.series, p
 }
 
-// put gives s the place. k.shape is its shape.
-func (k *recent) put(p *place, s *series) {
-	p.series, p.shape = s, k.shape
+// put gives s, of that shape, the place.
+func (p *place) put(s *series, shape *route.Shape) {
+	p.series, p.shape = s, *shape
 	key := s.key[1:]
 	for _, d := range s.chain.dims { // see appendKeyPart
 		n := 2 + int(key[0]) + int(key[1])<<8
@@ -94,22 +101,13 @@ func prefix(b []byte) uint64 {
 	return 0
 }
 
-// seriesOf returns the series that r belongs to in c. recent.known says whether that was asked for r before.
-func (w *worker) seriesOf(c *chain, r *record.Record) *series {
-	k := w.recent
-	if !c.quick {
-		if len(r.Route) == 0 {
-			w.makeRoute(r)
-		}
-		return w.series.of(c, r)
-	}
-	if !k.known {
-		w.setShape(r)
-	}
+// seriesOf returns the series that r, the i'th of the chunk, belongs to in c. Its shape is set.
+func (w *worker) seriesOf(c *chain, i int, r *record.Record) *series {
+	at := &w.recent.records[i]
 	var p *place
-	if k.shaped {
+	if c.quick && at.ok {
 		var s *series
-		if s, p = k.find(c, r); s != nil {
+		if s, p = w.recent.find(c, at, r); s != nil {
 			return s
 		}
 	}
@@ -118,20 +116,23 @@ func (w *worker) seriesOf(c *chain, r *record.Record) *series {
 	}
 	s := w.series.of(c, r)
 	if p != nil {
-		k.put(p, s)
+		p.put(s, &at.shape)
 	}
 	return s
 }
 
-// setShape sets the shape of r's route, which is made where that does not follow from the path.
-func (w *worker) setShape(r *record.Record) {
+// setShape sets the shape of the route of r, the i'th of the chunk. The route is made where its shape does not follow from the path.
+func (w *worker) setShape(i int, r *record.Record) {
 	k := w.recent
-	k.known = true
+	if !k.any {
+		return
+	}
+	at := &k.records[i]
 	if len(r.Route) == 0 {
-		if k.hash, k.shaped = w.pipeline.set.Routes.Set(&k.shape, pathOf(r), &k.key); k.shaped {
+		if at.hash, at.ok = w.pipeline.set.Routes.Set(&at.shape, pathOf(r), &k.key); at.ok {
 			return
 		}
 		w.makeRoute(r)
 	}
-	k.hash, k.shaped = k.shape.SetRoute(r.Route, &k.key)
+	at.hash, at.ok = at.shape.SetRoute(r.Route, &k.key)
 }

@@ -38,7 +38,7 @@ func TestSeriesOfIsTheDictionarys(t *testing.T) {
 			b := []byte(of[r.IntN(len(of))])
 			return append(b, " and the rest of a line that is as long as this, or longer, than any path"[:r.IntN(70)]...)[:len(b)]
 		}
-		for range 20000 {
+		for i := range 20000 {
 			var rec record.Record
 			rec.Reset()
 			rec.Service = some("edge", "a-service-of-many-letters", "a-service-of-many-more", "b")
@@ -63,9 +63,9 @@ func TestSeriesOfIsTheDictionarys(t *testing.T) {
 				}
 				plain.Route = routes.Append(nil, path)
 			}
-			w.recent.known = false
+			w.setShape(i%ChunkLines, &rec)
 			for range 2 { // put, and found
-				if got, want := w.seriesOf(c, &rec), w.series.of(c, &plain); got != want {
+				if got, want := w.seriesOf(c, i%ChunkLines, &rec), w.series.of(c, &plain); got != want {
 					t.Fatalf("%v of %+v: series %q, want %q", dimensions, plain, got.key, want.key)
 				}
 			}

@@ -129,14 +129,13 @@ func (w *worker) chunk(t *task) {
 	if t.batch.Spans != nil {
 		w.overlay(t, recs)
 	}
-	keep := 0
 	for i := range recs {
 		r := &recs[i]
 		if r.Reason == record.None {
 			w.counts.Parsed++
 			w.complete(t, r)
 			if t.metrics {
-				w.note(t, r)
+				w.setShape(i, r)
 			}
 		} else {
 			w.counts.Reasons[r.Reason]++
@@ -151,9 +150,22 @@ func (w *worker) chunk(t *task) {
 				r.TimeNanos = t.now
 			}
 		}
-		if t.spans != nil && r.Drop&record.DropRecords == 0 {
+	}
+	if t.metrics {
+		for i := range recs {
+			if recs[i].Reason == record.None {
+				w.note(t, i, &recs[i])
+			}
+		}
+	}
+	if t.spans == nil {
+		return
+	}
+	keep := 0
+	for i := range recs {
+		if recs[i].Drop&record.DropRecords == 0 {
 			if keep != i {
-				recs[keep] = *r
+				recs[keep] = recs[i]
 			}
 			keep++
 		}

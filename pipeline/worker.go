@@ -70,7 +70,7 @@ type malformed struct {
 
 func newWorker(p *Pipeline) *worker {
 	seed := maphash.MakeSeed()
-	w := &worker{pipeline: p, series: newDictionary(seed), recent: newRecent(seed), windows: map[windowKey]*window{}}
+	w := &worker{pipeline: p, series: newDictionary(seed), recent: newRecent(seed, p.chains), windows: map[windowKey]*window{}}
 	for i := range p.set.Sources {
 		parser := p.set.Sources[i].NewParser()
 		w.parsers, w.bare = append(w.parsers, parser), append(w.bare, bareSource{parser: p.set.bareParser(parser)})
