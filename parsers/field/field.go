@@ -183,6 +183,15 @@ func (rd *Reader) Take(r *record.Record, op *Op, v []byte) record.Reason {
 	return record.None
 }
 
+// CLF makes v r's time when it is the same as the last one that TimeCLF read, and else returns false.
+func (rd *Reader) CLF(r *record.Record, v []byte) bool {
+	ns, ok := rd.times.SameCLF(v)
+	if ok {
+		r.TimeNanos = ns
+	}
+	return ok
+}
+
 // setTime returns a function so that a reader's two results can be handed on as they are; it is inlined.
 func setTime(r *record.Record) func(ns int64, ok bool) record.Reason {
 	return func(ns int64, ok bool) record.Reason {

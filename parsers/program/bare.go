@@ -34,7 +34,7 @@ func (p *Parser) Bare(fields record.FieldSet, _ func(member string) bool) bool {
 		return false
 	}
 	all := &p.framed.reads
-	p.bare = bare{reads: reads{numbers: all.numbers, others: all.others}, request: fields.Any(ofRequest)}
+	p.bare = bare{reads: reads{numbers: all.numbers, decimals: all.decimals, clocks: all.clocks, others: all.others}, request: fields.Any(ofRequest)}
 	for _, rd := range all.texts {
 		if fields.Has(rd.field) || !aside.Has(rd.field) {
 			p.bare.reads.texts = append(p.bare.reads.texts, rd)

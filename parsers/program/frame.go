@@ -55,7 +55,7 @@ func (at place) in(p *places) int { return int(p[at.slot%uint16(len(p))]) + int(
 func runFrom(i int) place { return place{uint16(runSlots + 2*i), 0} }
 func runTo(i int) place   { return place{uint16(runSlots + 2*i + 1), 0} }
 
-// literal is the first eight bytes of a literal, or all of it.
+// literal is eight bytes of a literal, or all of it.
 type literal struct {
 	begin      place
 	word, mask uint64
@@ -67,7 +67,6 @@ type demand struct {
 	from, to place // the field's
 	length   int   // of the field
 	space    place
-	text     string
 	first    int // of the run
 	last     int
 }
@@ -79,15 +78,16 @@ const (
 	length          // that the field has its length
 	clock           // the same, and that the cut in it is its space
 	noList          // that the field does not end within a list
-	stands          // that a long literal stands behind the field
 	run             // that the ops from first on, whose literals have no cut, have fields and literals between `from` and `to`, and last a beginning
 )
 
-// reads are what is read of a line. The first three kinds go to fields that no other op has: when they are read makes no difference.
+// reads are what is read of a line. All but the last kind go to fields that no other op has: when they are read makes no difference.
 type reads struct {
-	texts   []read
-	numbers []read // nearly always of one to eight digits, or the same with a point before the last three
-	others  []read // in this order
+	texts    []read
+	numbers  []read // nearly always of one to eight digits
+	decimals []read // nearly always the same with a point before the last three
+	clocks   []read // times as 10/Oct/2000:13:55:36 -0700
+	others   []read // in this order
 }
 
 // read reads one field.
@@ -95,7 +95,6 @@ type read struct {
 	op       *Op
 	from, to place
 	field    record.Field
-	point    bool
 	tries    int32 // at least so many, where it is a number
 	most     int64 // that a number may be; of a decimal, the last place in nanoseconds
 }
@@ -248,13 +247,12 @@ func (f *framer) count(s string) (first int) {
 
 // literal demands s at begin.
 func (f *framer) literal(s string, begin place) {
-	if s == "" {
-		return
-	}
-	word, mask := wordOf(s[:min(8, len(s))])
-	f.literals = append(f.literals, literal{begin, word, mask})
-	if len(s) > 8 {
-		f.demands = append(f.demands, demand{is: stands, to: begin, text: s})
+	for i := 0; i < len(s); i += 8 {
+		if i > len(s)-8 {
+			i = max(0, len(s)-8) // those before are looked at twice
+		}
+		word, mask := wordOf(s[i:min(i+8, len(s))])
+		f.literals = append(f.literals, literal{place{begin.slot, begin.plus + int16(i)}, word, mask})
 	}
 }
 
@@ -273,8 +271,10 @@ func (f *framer) read(op *Op, from, to place) {
 			kind = &f.reads.numbers
 		case field.Span, field.SpanSum:
 			if op.Unit.Thousandth() > 0 {
-				kind, r.point, r.most = &f.reads.numbers, true, op.Unit.Thousandth()
+				kind, r.most = &f.reads.decimals, op.Unit.Thousandth()
 			}
+		case field.TimeCLF:
+			kind = &f.reads.clocks
 		}
 	}
 	*kind = append(*kind, r)
@@ -288,18 +288,23 @@ func (f *framer) isAlone(op *Op) bool {
 		client = true
 	case record.User, record.Referrer, record.UserAgent, record.RequestID, record.TLSCipher, record.Cache,
 		record.Status, record.UpstreamStatus, record.RequestBytes, record.RequestBodyBytes, record.ResponseBytes, record.ResponseBodyBytes,
-		record.Duration, record.UpstreamDuration, record.GatewayDuration:
+		record.Duration, record.UpstreamDuration, record.GatewayDuration, record.Time:
 	default:
 		return false // there are actions that fill it without being asked
 	}
 	for i := range f.p.Ops {
 		switch o := &f.p.Ops[i]; {
 		case o == op || o.Action == field.Skip:
-		case o.Field == op.Field:
+		case o.Field == op.Field, op.Field == record.Time && isTime(o.Action):
 			return false
 		case client && (o.Action == field.Client || o.Action == field.Peer || o.Action == field.Forwarded):
 			return false
 		}
 	}
 	return true
+}
+
+// isTime reports whether a changes the event time.
+func isTime(a field.Action) bool {
+	return a >= field.TimeCLF && a <= field.TimeMicros || a >= field.TimeLocal && a <= field.TimeDay
 }

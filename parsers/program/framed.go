@@ -105,8 +105,6 @@ func (p *Parser) meets(line []byte, d *demand) bool {
 		return to-from == d.length && space == from+clockSpace && line[space] == ' '
 	case noList:
 		return from <= to && !field.InList(line, from, to)
-	case stands:
-		return bytes.HasPrefix(line[to:], []byte(d.text))
 	default:
 		return from <= to && p.run(line[:to], from, d)
 	}
@@ -152,14 +150,8 @@ func (p *Parser) readFramed(r *record.Record, reads *reads) bool {
 		return p.readEscaped(r)
 	}
 	texts(r, line, at, reads.texts)
-	for i := range reads.numbers {
-		rd := &reads.numbers[i]
-		if n, ok := rd.number(line, at); ok {
-			r.SetNumber(rd.field, n)
-			r.Tries = max(r.Tries, rd.tries)
-		} else if !p.take(r, rd.op, rd.in(line, at)) {
-			return false
-		}
+	if !p.numbers(r, line, at, reads.numbers) || !p.decimals(r, line, at, reads.decimals) || !p.clocks(r, line, at, reads.clocks) {
+		return false
 	}
 	for i := range reads.others {
 		rd := &reads.others[i]
@@ -189,7 +181,7 @@ func (p *Parser) finish(r *record.Record, plain bool) bool {
 // readEscaped is readFramed for a line that fits and has escapes.
 func (p *Parser) readEscaped(r *record.Record) bool {
 	all := &p.framed.reads
-	for _, reads := range [...][]read{all.texts, all.numbers, all.others} {
+	for _, reads := range [...][]read{all.texts, all.numbers, all.decimals, all.clocks, all.others} {
 		for i := range reads {
 			if rd := &reads[i]; !p.take(r, rd.op, p.unescaped(rd.in(r.Line, p.framed.at))) {
 				return false
@@ -213,15 +205,46 @@ func (rd *read) in(line []byte, at *places) []byte {
 	return line[from:to:to]
 }
 
-// number reads a number as it nearly always is.
-func (rd *read) number(line []byte, at *places) (n int64, ok bool) {
-	from, to := rd.from.in(at), rd.to.in(at)
-	if rd.point {
-		n, ok = stamp.Thousandths(line, from, to)
-		return n * rd.most, ok
+func (p *Parser) numbers(r *record.Record, line []byte, at *places, reads []read) bool {
+	for i := range reads {
+		rd := &reads[i]
+		n, ok := stamp.Digits(line, rd.from.in(at), rd.to.in(at))
+		if !ok || n > rd.most {
+			if !p.take(r, rd.op, rd.in(line, at)) {
+				return false
+			}
+			continue
+		}
+		r.SetNumber(rd.field, n)
+		r.Tries = max(r.Tries, rd.tries)
 	}
-	n, ok = stamp.Digits(line, from, to)
-	return n, ok && n <= rd.most
+	return true
+}
+
+func (p *Parser) decimals(r *record.Record, line []byte, at *places, reads []read) bool {
+	for i := range reads {
+		rd := &reads[i]
+		n, ok := stamp.Thousandths(line, rd.from.in(at), rd.to.in(at))
+		if !ok {
+			if !p.take(r, rd.op, rd.in(line, at)) {
+				return false
+			}
+			continue
+		}
+		r.SetNumber(rd.field, n*rd.most)
+		r.Tries = max(r.Tries, rd.tries)
+	}
+	return true
+}
+
+func (p *Parser) clocks(r *record.Record, line []byte, at *places, reads []read) bool {
+	for i := range reads {
+		rd := &reads[i]
+		if v := rd.in(line, at); !p.reader.CLF(r, v) && !p.take(r, rd.op, v) {
+			return false
+		}
+	}
+	return true
 }
 
 func texts(r *record.Record, line []byte, at *places, reads []read) {

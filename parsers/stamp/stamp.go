@@ -31,8 +31,8 @@ func (c *Cache) CLF(b []byte) (ns int64, ok bool) {
 	if len(b) != len(c.clf) {
 		return 0, false
 	}
-	if c.clfKnown && equal26((*[26]byte)(b), &c.clf) {
-		return c.clfNS, true
+	if ns, ok = c.SameCLF(b); ok {
+		return ns, true
 	}
 	if b[2] != '/' || b[6] != '/' || b[11] != ':' || b[14] != ':' || b[17] != ':' || b[20] != ' ' {
 		return 0, false
@@ -55,10 +55,15 @@ func (c *Cache) CLF(b []byte) (ns int64, ok bool) {
 	return c.clfNS, true
 }
 
-// equal26 reports whether a and b are equal: a few words are compared faster than slices of any length.
-func equal26(a, b *[26]byte) bool {
+// SameCLF is CLF for a time that is the same as the last one; for any other ok is false. A few words are compared faster than slices of any length.
+func (c *Cache) SameCLF(b []byte) (ns int64, ok bool) {
+	if len(b) != len(c.clf) || !c.clfKnown {
+		return 0, false
+	}
 	word := func(b *[26]byte, at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }
-	return word(a, 0) == word(b, 0) && word(a, 8) == word(b, 8) && word(a, 16) == word(b, 16) && word(a, 18) == word(b, 18)
+	a := (*[26]byte)(b)
+	other := (word(a, 0) ^ word(&c.clf, 0)) | (word(a, 8) ^ word(&c.clf, 8)) | (word(a, 16) ^ word(&c.clf, 16)) | (word(a, 18) ^ word(&c.clf, 18))
+	return c.clfNS, other == 0
 }
 
 // ISO reads ISO 8601 as RFC 3339 and gateways write it: `2016-09-21T23:00:00+00:00`, with `T` or a space, up to nine digits

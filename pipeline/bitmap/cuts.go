@@ -3,8 +3,11 @@ package bitmap
 // MaxCuts is how many cuts of a line are found; of a line with more, not all are.
 const MaxCuts = 192
 
-// CutsLen is how long a list of cuts has to be.
-const CutsLen = MaxCuts + 64 + batch
+// CutsLen is how long a list of cuts has to be: cuts are looked for 64 bytes at a time, and written four at a time.
+const CutsLen = MaxCuts + 64 + spare
+
+// spare is how many numbers may be written behind the last cut.
+const spare = 4
 
 // Seen is a set of bytes.
 type Seen uint32
@@ -23,11 +26,21 @@ const (
 //
 // n is more than MaxCuts when there are more than are looked for. Else seen is what else stands in the line.
 func Cuts(at []uint32, line []byte) (n int, seen Seen) {
-	at = at[:CutsLen]
-	if len(line) >= 64 {
-		return cuts(at, line)
+	if len(line) < 64 || !QuickCuts() {
+		return otherCuts(at, line)
 	}
+	return cutsQuickly(at, line)
+}
+
+// otherCuts is Cuts for any line.
+func otherCuts(at []uint32, line []byte) (n int, seen Seen) {
 	var padded [64]byte
-	copy(padded[:], line)
-	return cuts(at, padded[:])
+	if len(line) < len(padded) {
+		copy(padded[:], line)
+		line = padded[:]
+	}
+	if QuickCuts() {
+		return cutsQuickly(at, line)
+	}
+	return cutsPortable(at, line)
 }

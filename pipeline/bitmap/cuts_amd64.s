@@ -31,7 +31,7 @@ GLOBL cutClass<>(SB), RODATA|NOPTR, $16
 	MOVL R12, (at*4)(R11) \
 	BLSRQ R10, R10
 
-// func cutsAVX2(at *uint32, line *byte, length int) (n int, seen uint32)
+// func cutsAVX2(at *[CutsLen]uint32, line *byte, length int) (n int, seen uint32)
 TEXT ·cutsAVX2(SB), NOSPLIT, $0-36
 	MOVQ at+0(FP), DI
 	MOVQ line+8(FP), SI
@@ -75,18 +75,14 @@ block:
 	POPCNTQ R10, R9
 	MOVQ DI, R11
 
-eight:
+four:
 	CUT(0)
 	CUT(1)
 	CUT(2)
 	CUT(3)
-	CUT(4)
-	CUT(5)
-	CUT(6)
-	CUT(7)
-	ADDQ $32, R11
+	ADDQ $16, R11
 	TESTQ R10, R10
-	JNZ eight
+	JNZ four
 
 	LEAQ (DI)(R9*4), DI
 	ADDQ $64, SI
