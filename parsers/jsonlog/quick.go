@@ -1,6 +1,8 @@
 package jsonlog
 
 import (
+	"bytes"
+
 	"github.com/gatemeter/gatemeter/parsers/jsonscan"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
@@ -13,42 +15,60 @@ type quick struct {
 	found  []uint8 // IDs of values at hand, as they come in the line
 }
 
-// newQuick returns what finds the nodes that are wanted. Nothing is found in formats that are more than keys and values in objects.
+// newQuick returns what finds the nodes that are wanted. Nothing is found in formats whose lines are mostly more than keys and values in
+// objects.
 func newQuick(f *Format, wanted func(*node) bool) quick {
 	s := f.schema
-	if s.dotted || s.deep || s.text || len(s.wrappers)+len(s.lists) > 0 {
+	if s.text || len(s.lists) > 0 || len(s.wrappers) > 0 && !s.deep {
 		return quick{}
 	}
 	q := quick{}
-	rest := map[string]bool{}
-	keys := q.keys(f.root, wanted, rest)
-	var spell jsonscan.Fold
-	if s.fold || len(rest) > 0 {
-		spell = func(buf *[jsonscan.MaxFolded]byte, key []byte) (folded []byte, ok bool) {
+	u := &unusual{wanted: wanted, rest: map[string]bool{}, names: map[string]bool{}}
+	tree := jsonscan.NewTree(q.keys(f.root, u))
+	if s.fold || s.dotted || len(u.rest) > 0 {
+		tree.Fold(func(buf *[jsonscan.MaxFolded]byte, key []byte) (folded []byte, ok bool) {
 			if folded, ok = key, true; s.fold {
 				folded, ok = quickFold(buf, key)
 			}
-			return folded, ok && !rest[string(folded)]
-		}
+			if !ok || u.rest[string(folded)] {
+				return nil, false
+			}
+			dot := bytes.IndexByte(folded, '.')
+			return folded, !s.dotted || dot < 0 || !u.names[string(folded[:dot])]
+		})
 	}
-	q.trail = jsonscan.NewTrail(jsonscan.NewTree(keys, spell))
+	if s.deep {
+		tree.Close()
+	}
+	q.trail = jsonscan.NewTrail(tree)
 	q.found = make([]uint8, 0, len(q.order))
 	return q
 }
 
-// keys returns the keys of n that are wanted, or have such in them. Those that are too many for a tree go to rest: lines with them are
-// read key by key.
-func (q *quick) keys(n *node, wanted func(*node) bool, rest map[string]bool) (keys []jsonscan.Key) {
+// unusual is keys with which a line is read key by key.
+type unusual struct {
+	wanted func(*node) bool
+	rest   map[string]bool // too many for a tree; wrappers
+	names  map[string]bool // all there are: with a dot behind it, one may be a path
+}
+
+// keys returns the keys of n that are wanted, or have such in them.
+func (q *quick) keys(n *node, u *unusual) (keys []jsonscan.Key) {
 	for i := range n.table {
 		e := &n.table[i]
 		if e.node == nil {
 			continue
 		}
-		in := q.keys(e.node, wanted, rest)
+		u.names[e.key] = true
+		if e.node.wrapper {
+			u.rest[e.key] = true
+			continue
+		}
+		in := q.keys(e.node, u)
 		switch {
-		case len(in) == 0 && (len(e.node.targets) == 0 || !wanted(e.node)):
+		case len(in) == 0 && (len(e.node.targets) == 0 || !u.wanted(e.node)):
 		case e.node.id > jsonscan.MaxID:
-			rest[e.key] = true
+			u.rest[e.key] = true
 		default:
 			keys = append(keys, jsonscan.Key{Name: e.key, ID: int(e.node.id), Keys: in})
 			q.order = append(q.order, uint8(e.node.id))

@@ -44,7 +44,7 @@ func (m *mutants) of(line string) string {
 			}
 		}
 		k, _ := json.Marshal(key)
-		members = append(members, fmt.Appendf(nil, "%s:%s", k, strings.ReplaceAll(v, "\n", "")))
+		members = append(members, fmt.Appendf(nil, []string{"%s:%s", "%s:%s", "%s:%s", "%s: %s", " %s :%s "}[m.random.IntN(5)], k, strings.ReplaceAll(v, "\n", "")))
 	}
 	for range m.random.IntN(3) {
 		if len(members) > 1 {
@@ -109,7 +109,7 @@ func TestQuick(t *testing.T) {
 				read++
 			}
 		}
-		if read < 400 {
+		if read < 200 {
 			t.Errorf("%s: %d lines are read in one go", name, read)
 		}
 	}
@@ -207,7 +207,7 @@ func TestBare(t *testing.T) {
 				}
 				bare += checkBare(t, r, parsers, line)
 			}
-			if bare < 250 {
+			if bare < 100 {
 				t.Errorf("%s: %d readings are bare", name, bare)
 			}
 		}
@@ -237,7 +237,10 @@ func TestBareMustBeMasked(t *testing.T) {
 	f("traefik_json", `{"StartUTC":"2024-06-13T15:19:34Z","DownstreamStatus":200,"RequestPath":"?token=b"}`, false)
 	f("traefik_json", `{"StartUTC":"2024-06-13T15:19:34Z","DownstreamStatus":200,"RouterName":"token=b"}`, false)
 	f("traefik_json", `{"StartUTC":"2024-06-13T15:19:34Z","DownstreamStatus":200,"RouterName":["b"]}`, false)
-	f("traefik_json", `{"StartUTC":"2024-06-13T15:19:34Z","DownstreamStatus":200, "RouterName":"b"}`, false)
+	f("traefik_json", `{"StartUTC":"2024-06-13T15:19:34Z","DownstreamStatus":200, "RouterName" : "b" }`, true)
+	f("aws_apigw_json", `{ "requestId":"1", "requestTime":"10/Jun/2023:15:36:28 +0000", "routeKey":"GET /pets", "status":"200" }`, true)
+	f("aws_apigw_json", `{"requestId":"1","requestTime":"10/Jun/2023:15:36:28 +0000","routeKey":"GET /pets","status":"200","x":{"y":1}}`, false)
+	f("aws_apigw_json", `{"requestId":"1","requestTime":"10/Jun/2023:15:36:28 +0000","identity.sourceIp":"192.0.2.1","status":"200"}`, false)
 	f("nginx_json", `{"time":"2024-06-13T15:19:34Z","request":"GET /a?token=b HTTP/1.1","status":200}`, true)
 	f("nginx_json", `{"time":"2024-06-13T15:19:34Z","request":"GET /a b?token=b HTTP/1.1","status":200}`, false)
 	f("nginx_json", `{"time":"2024-06-13T15:19:34Z","request":"GET /token=b HTTP/1.1","status":200}`, false)

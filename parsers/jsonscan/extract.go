@@ -19,7 +19,7 @@ type Value struct {
 // Extract finds the values of t's keys in line. It stores them in values, which has Tree.Values() places; of keys that repeat the first
 // counts. An object in which keys are wanted has no Value.
 //
-// It reads JSON without white space, nested no deeper than MaxDepth, with no letter of it written by its number. Of all else,
+// It reads JSON without white space around the whole object, nested no deeper than MaxDepth, with no letter of it written by its number. Of all else,
 // and of what is not JSON, it makes nothing and returns false; then the line is read by Start and Next as if Extract had not been called.
 //
 // Where the line has what lines before it had, it goes along the trail: see there.
@@ -35,7 +35,8 @@ func (s *Scanner) Extract(line []byte, t *Trail, values []Value) bool {
 		return len(line) == 2
 	}
 	w := &s.walk
-	w.data, w.values, w.i, w.at, w.taken, w.fold = line, values, 1, &t.start, nobody, t.tree.fold
+	w.data, w.values, w.i, w.at, w.taken = line, values, 1, &t.start, nobody
+	w.fold, w.closed = t.tree.fold, t.tree.closed
 	for {
 		w.follow()
 		switch {

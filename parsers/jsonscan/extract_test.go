@@ -18,7 +18,7 @@ func testTree() *Tree {
 		{Name: "a", ID: 1},
 		{Name: "b", ID: 2, Keys: []Key{{Name: "c", ID: 3}, {Name: "d", ID: 4}}},
 		{Name: "e", ID: 5, Last: true, Keys: []Key{{Name: "f", ID: 6}}},
-	}, nil)
+	})
 }
 
 // byNext finds by Next what Extract finds, and none of what is in arrays but for e's last object.
@@ -145,7 +145,7 @@ func checkOnce(t *testing.T, line []byte, trail *Trail, slowly bool) (values []V
 }
 
 var extracted = []string{
-	`{}`, `{"a":1}`, `{"a":"x","a":"y"}`, `{"x":{"a":1},"a":{"a":2}}`, `{"b":{"c":"1","d":[{"c":2}],"c":3},"b":{"d":4}}`, `{"b":"c"}`, `{"b":["c"]}`,
+	`{}`, `{"a":1}`, `{ "a" : 1 , "b":{ "c": "2", "d" :[ ] } ,"e": [ { "f" : { } } , {"f": [1 ,2 ] } ] }`, `{"a":"x","a":"y"}`, `{"x":{"a":1},"a":{"a":2}}`, `{"b":{"c":"1","d":[{"c":2}],"c":3},"b":{"d":4}}`, `{"b":"c"}`, `{"b":["c"]}`,
 	`{"e":[{"f":1},{"f":"2\/3"}]}`, `{"e":[{"f":1},{}]}`, `{"e":[{"f":1},7,[{"f":2}]]}`, `{"e":{"f":1}}`, `{"e":[],"a":-1.5e+3}`,
 	`{"e":[{"f":1}],"e":[{"f":2}]}`, `{"e":[{"f":{}},{"f":"2"},{"x":1},{"f":[]}]}`, `{"e":[{},{},{"f":1}],"b":{"c":[],"d":{}},"a":{}}`,
 	`{"e":[{"f":[1]},{"f":{"f":2}},[{"f":3}],{"e":[{"f":4}]}],"b":{"b":{"c":5},"c":6}}`, `{"a":{"a":[{"a":[1,"2",true,null,{"a":3}]}]},"b":{"c":"4"}}`,
@@ -274,13 +274,20 @@ func TestExtractShapes(t *testing.T) {
 // shape appends an object.
 func shape(b []byte, random *rand.Rand, depth int) []byte {
 	keys := []string{"a", "b", "e", "a long key that nobody wants", "x", "\\/", "c", "d", "f", "c"}
-	b = append(b, '{')
+	spaced := func(c byte) {
+		if b = append(b, c); random.IntN(12) == 0 {
+			b = append(b, " \t \r\n"[random.IntN(5)])
+		}
+	}
+	spaced('{')
 	for n := range random.IntN(6) {
 		if n > 0 {
-			b = append(b, ',')
+			spaced(',')
 		}
-		b = fmt.Appendf(b, `"%s":`, keys[min(random.IntN(len(keys)), random.IntN(len(keys)))])
-		b = shapeValue(b, random, depth+1)
+		b = fmt.Appendf(b, []string{`"%s":`, `"%s":`, `"%s":`, `"%s": `, `"%s" : `}[random.IntN(5)], keys[min(random.IntN(len(keys)), random.IntN(len(keys)))])
+		if b = shapeValue(b, random, depth+1); random.IntN(12) == 0 {
+			b = append(b, ' ')
+		}
 	}
 	return append(b, '}')
 }
@@ -298,7 +305,9 @@ func shapeValue(b []byte, random *rand.Rand, depth int) []byte {
 	case n < len(values)+4:
 		return shape(b, random, depth)
 	}
-	b = append(b, '[')
+	if b = append(b, '['); random.IntN(12) == 0 {
+		b = append(b, ' ')
+	}
 	for n := range random.IntN(4) {
 		if n > 0 {
 			b = append(b, ',')

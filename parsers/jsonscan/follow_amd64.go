@@ -1,10 +1,10 @@
 package jsonscan
 
-import "golang.org/x/sys/cpu"
+import "github.com/gatemeter/gatemeter/pipeline/bitmap"
 
 // follow takes steps as long as they are as they were the last time, and leaves the rest to advance, which does the same for all of them.
 func (w *walk) follow() {
-	if cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && !w.slowly {
+	if bitmap.Wide() && !w.slowly {
 		w.at = followAVX2(w, &w.last)
 	}
 }

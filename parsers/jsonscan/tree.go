@@ -8,7 +8,14 @@ type Tree struct {
 	n        int // IDs
 	branches int
 	fold     Fold
+	closed   bool
 }
+
+// Fold makes fold spell keys before they are looked for.
+func (t *Tree) Fold(fold Fold) { t.fold = fold }
+
+// Close makes Extract give up where a key that is not in the tree has an object for its value.
+func (t *Tree) Close() { t.closed = true }
 
 // Fold spells a key of a line as those of a tree are spelled. It writes to buf, or returns a part of key. ok is false for a key
 // with which Extract is to give up.
@@ -25,10 +32,9 @@ type Key struct {
 	Last bool  // the value is an array: Keys are wanted of the last object in it
 }
 
-// NewTree returns the tree of an object's keys. fold is nil when keys are spelled in one way. It panics when an ID is out of range: trees
-// are written by programmers.
-func NewTree(keys []Key, fold Fold) *Tree {
-	t := &Tree{n: 1, branches: 1, fold: fold}
+// NewTree returns the tree of an object's keys. It panics when an ID is out of range: trees are written by programmers.
+func NewTree(keys []Key) *Tree {
+	t := &Tree{n: 1, branches: 1}
 	t.fill(&t.root, keys)
 	return t
 }

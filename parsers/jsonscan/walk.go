@@ -68,6 +68,7 @@ type walk struct {
 	once  bool // step depends on more than place and the bytes
 
 	fold   Fold
+	closed bool
 	folded [MaxFolded]byte
 	last   [96]byte // what follow copies the line's last bytes to
 	slowly bool     // do without follow
@@ -87,7 +88,7 @@ func (w *walk) onward() bool {
 	inside := w.after == start // right behind the beginning of a container
 	for {
 		for !inside { // what is behind a value
-			if i >= len(data) {
+			if i = blanks(data, i); i >= len(data) {
 				return false
 			}
 			c := data[i]
@@ -105,12 +106,17 @@ func (w *walk) onward() bool {
 		}
 		object := w.object()
 		var wanted *leaf
+		i = blanks(data, i)
 		if object == 1 {
 			if i >= len(data) || data[i] != '"' {
 				return false
 			}
 			end, _ := textEnd(data, i+1)
-			if end < 0 || end+1 >= len(data) || data[end+1] != ':' {
+			if end < 0 {
+				return false
+			}
+			colon := blanks(data, end+1)
+			if colon >= len(data) || data[colon] != ':' {
 				return false
 			}
 			if w.depth == 0 {
@@ -119,7 +125,7 @@ func (w *walk) onward() bool {
 					return false
 				}
 			}
-			i = end + 2
+			i = blanks(data, colon+1)
 		}
 		if i >= len(data) {
 			return false
@@ -129,6 +135,9 @@ func (w *walk) onward() bool {
 			return w.value(wanted, i)
 		}
 		var in *branch
+		if w.closed && wanted == nil && c == '{' && object == 1 && w.depth == 0 {
+			return false
+		}
 		if wanted != nil {
 			if in = wanted.in; in == nil || in.elements != nil || c == '[' {
 				w.contain(wanted.id, c, i)
@@ -140,13 +149,21 @@ func (w *walk) onward() bool {
 		if object == 0 && c == '{' && w.depth == 0 {
 			in = w.element()
 		}
-		i++
+		i = blanks(data, i+1)
 		if inside = i >= len(data) || data[i] != c+2; !inside { // } and ] come two after { and [
 			i++
 		} else if !w.enter(c>>5&1, in) {
 			return false
 		}
 	}
+}
+
+// blanks returns where the white space at i ends.
+func blanks(data []byte, i int) int {
+	for i < len(data) && data[i] <= ' ' && (data[i] == ' ' || data[i] == '\t' || data[i] == '\n' || data[i] == '\r') {
+		i++
+	}
+	return i
 }
 
 // take returns what is wanted of a key, nil when it repeats one. ok is false when Extract has to give up.

@@ -10,7 +10,7 @@ import (
 
 // Reading a line whose secrets have not been masked, as if they had been.
 //
-// What Extract takes is JSON without white space, in which no character is written by its number. Masking such a line leaves alone
+// What Extract takes is JSON in which no character is written by its number. Masking such a line leaves alone
 // where strings, objects and arrays begin and end, and changes two things: in a string, what follows an equals sign or a colon
 // of that string; and what belongs to a member with a secret's name, or to the member `value` of a pair. So a string is
 // what it would be if masked, when no key on the way to it has such a name and no sign is in it. A key that is masked has a sign in it, and

@@ -58,7 +58,7 @@ const (
 )
 
 // tree is where they stand.
-var tree = jsonscan.NewTree(keys, nil) // never written
+var tree = jsonscan.NewTree(keys) // never written
 
 // keys is what object and the functions it calls read, in one table. It is never written.
 var keys = []jsonscan.Key{
