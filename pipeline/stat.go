@@ -31,7 +31,7 @@ type statNames struct {
 }
 
 func newStatNames(percentiles []float64) *statNames {
-	n := &statNames{perSeries: 16 + 3*len(percentiles)}
+	n := &statNames{perSeries: 22 + 3*len(percentiles)}
 	for _, p := range percentiles {
 		n.percentiles, n.quantiles = append(n.percentiles, PercentileName(p)), append(n.quantiles, p/100)
 	}
