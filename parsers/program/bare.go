@@ -63,13 +63,14 @@ func (p *Parser) ParseBare(recs []record.Record) {
 
 // readBare is ParseBare for one record.
 func (p *Parser) readBare(r *record.Record) bool {
-	fits := p.readFramed(r, &p.bare.reads)
-	if fits {
-		p.framed.learn(true) // else Read is next, and learns
+	line := r.Line
+	if !p.fits(line) { // Read is next, and learns it
+		return false
 	}
+	p.framed.learn(true)
 	seen := p.framed.seen
-	return fits && seen&(bitmap.Backslash|bitmap.Encoding) == 0 && r.Line[len(r.Line)-1] != '}' &&
-		(seen&bitmap.Equals == 0 || p.same(r.Line))
+	return seen&(bitmap.Backslash|bitmap.Encoding) == 0 && line[len(line)-1] != '}' && (seen&bitmap.Equals == 0 || p.same(line)) &&
+		p.fill(r, &p.bare.reads)
 }
 
 // same reports whether what is wanted of a line that fits and has equals signs is the same when it is masked.

@@ -18,4 +18,4 @@ func (p *Parser) ByFrame() *Parser {
 func (p *Parser) Framed() bool { return p.framed.frame != nil }
 
 // ReadFramed reads r.Line by the frame, or returns false.
-func (p *Parser) ReadFramed(r *record.Record) bool { return p.readFramed(r, &p.framed.reads) }
+func (p *Parser) ReadFramed(r *record.Record) bool { return p.readFramed(r) }

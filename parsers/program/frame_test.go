@@ -175,8 +175,9 @@ func TestFrame(t *testing.T) {
 // TestFramed: the formats that most people have are read by frames.
 func TestFramed(t *testing.T) {
 	for _, f := range framedFormats(t) {
-		if !f.frame.Framed() || program.NewParser(f.program).Framed() != bitmap.QuickCuts() {
-			t.Errorf("%s has a frame: %v", f.name, f.frame.Framed())
+		want := bitmap.QuickCuts() && !strings.HasSuffix(f.name, "json")
+		if got := program.NewParser(f.program).Framed(); got != want || !f.frame.Framed() {
+			t.Errorf("%s has a frame: %v, and one that pays: %v", f.name, f.frame.Framed(), got)
 		}
 	}
 }

@@ -138,16 +138,16 @@ func (p *Parser) run(line []byte, from int, d *demand) bool {
 	return true
 }
 
-// readFramed reads r.Line into r by its frame, what reads name of it. It returns false, and r may have anything in it, when it is another
-// line, or malformed.
-func (p *Parser) readFramed(r *record.Record, reads *reads) bool {
-	line := r.Line
-	if !p.fits(line) {
-		return false
-	}
-	at, seen := p.framed.at, p.framed.seen
+// readFramed reads r.Line into r by its frame. It returns false, and r may have anything in it, when it is another line, or malformed.
+func (p *Parser) readFramed(r *record.Record) bool {
+	return p.fits(r.Line) && p.fill(r, &p.framed.reads)
+}
+
+// fill reads what reads name of a line that fits.
+func (p *Parser) fill(r *record.Record, reads *reads) bool {
+	line, at, seen := r.Line, p.framed.at, p.framed.seen
 	if seen&bitmap.Backslash != 0 && p.program.Escape != escape.None {
-		return p.readEscaped(r)
+		return p.fillEscaped(r)
 	}
 	texts(r, line, at, reads.texts)
 	if !p.numbers(r, line, at, reads.numbers) || !p.decimals(r, line, at, reads.decimals) || !p.clocks(r, line, at, reads.clocks) {
@@ -178,8 +178,8 @@ func (p *Parser) finish(r *record.Record, plain bool) bool {
 	return true
 }
 
-// readEscaped is readFramed for a line that fits and has escapes.
-func (p *Parser) readEscaped(r *record.Record) bool {
+// fillEscaped is fill for a line that has escapes, and all that is read.
+func (p *Parser) fillEscaped(r *record.Record) bool {
 	all := &p.framed.reads
 	for _, reads := range [...][]read{all.texts, all.numbers, all.decimals, all.clocks, all.others} {
 		for i := range reads {

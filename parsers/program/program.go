@@ -17,7 +17,6 @@ import (
 	"github.com/gatemeter/gatemeter/parsers/escape"
 	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
-	"github.com/gatemeter/gatemeter/pipeline/bitmap"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -118,7 +117,7 @@ type Parser struct {
 // NewParser returns a Parser of p.
 func NewParser(p *Program) *Parser {
 	parser := &Parser{program: p}
-	if bitmap.QuickCuts() {
+	if p.frame.pays(len(p.Ops)) {
 		parser.framed = newFramed(p.frame)
 	}
 	return parser
@@ -140,7 +139,7 @@ func (p *Parser) Parse(recs []record.Record) {
 // Read reads r.Line into r, which is empty but for its Line and Offset, or fails it.
 func (p *Parser) Read(r *record.Record) {
 	if p.framed.try() {
-		fits := p.readFramed(r, &p.framed.reads)
+		fits := p.readFramed(r)
 		if p.framed.learn(fits); fits {
 			return
 		}
