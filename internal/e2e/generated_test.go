@@ -74,7 +74,7 @@ func TestGenerated(t *testing.T) {
 	}
 
 	started := time.Now()
-	whole := newInstance(t, object{"sources": j.sources(), "metrics": j.metrics(), "sinks": s.sinks("whole")})
+	whole := newInstance(t, object{"sources": j.sources(), "metrics": j.metrics(), "sinks": s.sinks("whole"), "shutdown_timeout": "5m"})
 	if err := servers.Start(t, whole.command("--once")).Wait(20 * time.Minute); err != nil {
 		t.Fatalf("run --once: %v", err)
 	}
@@ -86,7 +86,7 @@ func TestGenerated(t *testing.T) {
 		run := fmt.Sprintf("workers%d", workers)
 		sinks := s.sinks(run)
 		delete(sinks, "elasticsearch")
-		g := newInstance(t, object{"sources": j.sources(), "metrics": j.metrics(), "sinks": sinks, "workers": workers})
+		g := newInstance(t, object{"sources": j.sources(), "metrics": j.metrics(), "sinks": sinks, "workers": workers, "shutdown_timeout": "5m"})
 		if err := servers.Start(t, g.command("--once")).Wait(20 * time.Minute); err != nil {
 			t.Fatalf("run --once with %d workers: %v", workers, err)
 		}
@@ -96,7 +96,7 @@ func TestGenerated(t *testing.T) {
 		samePoints(t, s, j.Rollups, want.values, "whole", run)
 	}
 
-	killed := newInstance(t, object{"sources": j.sources(), "metrics": j.metrics(), "sinks": s.sinks("killed")})
+	killed := newInstance(t, object{"sources": j.sources(), "metrics": j.metrics(), "sinks": s.sinks("killed"), "shutdown_timeout": "5m"})
 	random := rand.New(rand.NewPCG(uint64(started.UnixNano()), 0))
 	for i := range 10 {
 		// The ten together cannot come to the end: how fast the machine is does not matter.

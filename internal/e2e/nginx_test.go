@@ -130,7 +130,7 @@ func TestNginxUnderLoad(t *testing.T) {
 	for _, p := range j.Partitions {
 		sources[p.Source].(object)["paths"] = []string{p.Path + "*"}
 	}
-	again := newInstance(t, object{"sources": sources, "metrics": j.metrics(), "sinks": s.sinks("again")})
+	again := newInstance(t, object{"sources": sources, "metrics": j.metrics(), "sinks": s.sinks("again"), "shutdown_timeout": "5m"})
 	if err := servers.Start(t, again.command("--once")).Wait(20 * time.Minute); err != nil {
 		t.Fatalf("run --once: %v", err)
 	}
