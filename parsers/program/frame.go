@@ -147,10 +147,10 @@ func newFrame(p *Program) *frame {
 	return &f.frame
 }
 
-// pays reports whether lines of so many fields are read quicker by f: with many cuts for each, as JSON has, they are not, nor without
-// instructions for it.
+// pays reports whether lines of so many fields are read quicker by f. They are not when the fields are few, when there are many cuts for
+// each, as JSON has, or hardly any; nor without instructions for it.
 func (f *frame) pays(fields int) bool {
-	return f != nil && f.cuts <= 3*fields && bitmap.QuickCuts()
+	return f != nil && fields >= 6 && fields <= f.cuts && f.cuts <= 3*fields && bitmap.QuickCuts()
 }
 
 // op takes the i'th op in, and returns false when its end is not to be found by cuts.
