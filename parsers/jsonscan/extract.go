@@ -36,7 +36,7 @@ func (s *Scanner) Extract(line []byte, t *Trail, values []Value) bool {
 	}
 	w := &s.walk
 	w.data, w.values, w.i, w.at, w.taken = line, values, 1, &t.start, nobody
-	w.fold, w.closed = t.tree.fold, t.tree.closed
+	w.fold, w.closed, w.misses = t.tree.fold, t.tree.closed, 0
 	for {
 		w.follow()
 		switch {

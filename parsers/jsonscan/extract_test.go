@@ -163,6 +163,11 @@ func TestExtract(t *testing.T) {
 	for _, line := range seeds {
 		checkExtract(t, []byte(line), false)
 	}
+	many := []byte(`{"x":1`)
+	for n := range 3 * maxMisses {
+		many = fmt.Appendf(many, `,"k%d":{"a":"%d"}`, n, n)
+	}
+	checkExtract(t, append(many, `,"a":1,"e":[{"f":1},{"f":2}],"b":{"c":"3"}}`...), true)
 }
 
 // TestExtractKnown reads lines of which all is known but for one value.

@@ -23,12 +23,13 @@ type Trail struct {
 }
 
 const (
-	maxSteps = 512
-	maxText  = 96
-	maxVain  = 64 * maxSteps
-	allot    = 32
-	maxOnce  = 128 * 64 / 8
-	probes   = 8 // a step is at most so far behind the place its hash tells
+	maxSteps  = 512
+	maxText   = 96
+	maxVain   = 64 * maxSteps
+	allot     = 32
+	maxOnce   = 128 * 64 / 8
+	maxMisses = 32 // in a line: of a line with more, nothing further is looked for on the trail, or learned
+	probes    = 8  // a step is at most so far behind the place its hash tells
 )
 
 // step is what stands between two values: the end of the first when that is a string, ends and beginnings of containers, a key, and the
@@ -100,6 +101,7 @@ func (w *walk) effects(p *step) {
 // turn looks among the steps that have come next for the one at hand, makes it the first, and reports whether there is one.
 func (w *walk) turn() bool {
 	at := w.at
+	w.misses++
 	for k := 1; k < len(at.next) && at.next[k] != nil; k++ {
 		next := at.next[k]
 		if !next.is(w.data, w.i) || w.taken&next.ids&^nobody != 0 {
@@ -122,6 +124,12 @@ func (w *walk) off(t *Trail) (on, complete bool) {
 		before, i := w.place, w.i
 		if !w.onward() {
 			return false, false
+		}
+		if w.misses++; w.misses > maxMisses {
+			if w.step.kind == Nothing {
+				return false, true
+			}
+			continue
 		}
 		next := t.find(w.data[i:][:w.step.n], before, w)
 		if next != nil && at != nil {

@@ -63,9 +63,10 @@ type walk struct {
 	taken  uint64 // by ID
 	at     *step  // the last one on the trail
 
-	place      // off it
-	step  step // the last that was read off it
-	once  bool // step depends on more than place and the bytes
+	place       // off it
+	step   step // the last that was read off it
+	once   bool // step depends on more than place and the bytes
+	misses int  // how often another step came than the last time
 
 	fold   Fold
 	closed bool
@@ -81,7 +82,9 @@ const nobody = 1
 // then w.step.kind is Nothing. It returns false where Extract gives up.
 func (w *walk) onward() bool {
 	data, i := w.data, w.i
-	w.step, w.once = step{}, false
+	read := &w.step // of which the rest is never written
+	read.ids, read.kind, read.id, read.odd, read.container, read.list = 0, Nothing, 0, false, 0, nil
+	w.once = false
 	if w.after == afterText {
 		i++
 	}
