@@ -121,7 +121,12 @@ func (ref *reference) want(v map[string]string) map[record.Field]string {
 		w[record.UpstreamDuration] = sumOf(v["upstream_response_time"])
 	}
 	if contains(ref.names, "time_local") {
-		t, _ := time.Parse("02/Jan/2006:15:04:05 -0700", v["time_local"])
+		text, leap := v["time_local"], time.Duration(0)
+		if before := strings.TrimSuffix(text, text[max(0, len(text)-6):]); strings.HasSuffix(before, ":60") { // a leap second: package time knows none
+			text, leap = strings.Replace(text, ":60 ", ":59 ", 1), time.Second
+		}
+		t, _ := time.Parse("02/Jan/2006:15:04:05 -0700", text)
+		t = t.Add(leap)
 		w[record.Time] = strconv.FormatInt(t.UnixNano(), 10)
 	}
 	if request := v["request"]; contains(ref.names, "request") {
