@@ -1,10 +1,10 @@
 package route
 
-import "golang.org/x/sys/cpu"
+import "github.com/gatemeter/gatemeter/pipeline/bitmap"
 
 // classify does what classifyPortable does.
 func classify(t *text) (slashes, digits, odd uint64) {
-	if !cpu.X86.HasAVX2 {
+	if !bitmap.Wide() {
 		return classifyPortable(t)
 	}
 	return classifyAVX2(t)
@@ -12,7 +12,7 @@ func classify(t *text) (slashes, digits, odd uint64) {
 
 // keep does what keepPortable does.
 func keep(dst, t *text, keep uint64, key *Key) (hash uint64) {
-	if !cpu.X86.HasAVX2 {
+	if !bitmap.Wide() {
 		return keepPortable(dst, t, keep, key)
 	}
 	return keepAVX2(dst, t, keep, key)
