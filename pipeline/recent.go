@@ -78,7 +78,9 @@ func (p *place) put(s *series, shape *route.Shape) {
 		case Service:
 			p.service = key[2:n]
 		case Method: // of a garbled one it is not what the record has, so that it is not found
-			p.method = key[2:n]
+			if p.method = key[2:n]; p.method == noValue {
+				p.method = "" // as the record has none; of one that has this text the method is otherValue
+			}
 		}
 		key = key[n:]
 	}
