@@ -8,7 +8,7 @@ import (
 // text is the first 64 bytes of a path, or all of one and anything.
 type text = [64]byte
 
-// of returns path's text, which is path itself where there are so many bytes in its memory, else space.
+// textOf returns path's text, which is path itself where there are so many bytes in its memory, else space.
 func textOf(path []byte, space *text) *text {
 	if cap(path) >= len(space) {
 		return (*text)(path[:len(space)])

@@ -234,8 +234,6 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
-// FuzzSplit holds Split against encoding/json: the elements of an array of objects come out one by one, and of a text nothing
-// is left out.
 // FuzzSingle: what Single returns is all that Split emits.
 func FuzzSingle(f *testing.F) {
 	for _, seed := range []string{clf, clf + "\n", clf + "\r\n", clf + "\n\n", "a\nb", "a\r\r", " a", "\n", kong, "[a]", "\xef\xbb\xbfa", "\x1f\x8b"} {
@@ -256,6 +254,8 @@ func FuzzSingle(f *testing.F) {
 	})
 }
 
+// FuzzSplit holds Split against encoding/json: the elements of an array of objects come out one by one, and of a text nothing
+// is left out.
 func FuzzSplit(f *testing.F) {
 	for _, seed := range []string{
 		`{"resourceLogs":[{"resource":{"a":1},"scopeLogs":[{"logRecords":[{"b":1},{"c":2}]}]}]}`, clf, kong, "[" + kong + "," + kong + "]", kong + "\n{\n", `{"message":"a\u00e9\n"}`, `["a\"b"]`, "[ ]", "\x1f\x8b",
