@@ -13,8 +13,8 @@ import (
 //
 // Only a line with a frame is read so. Without a backslash, a percent sign and a brace, none of which is in it, masking looks for
 // equals signs alone, and changes what is behind one: where that is within quotes, nothing past the closing one, and no space. So the masked
-// line has the same cuts, and a field without an equals sign is the same in it; of a request line what is before the first one is.
-// Whatever else a line is, it is left to be masked.
+// line has the same cuts, and a field without an equals sign is the same in it, if it has its quotes for itself; of a request line what is
+// before the first sign is. Whatever else a line is, it is left to be masked.
 
 // ofRequest is the fields that come from all of a request line. It is never written.
 var ofRequest = record.Fields(record.URL, record.Query, record.HTTPVersion, record.Scheme, record.Domain)
@@ -77,8 +77,8 @@ func (p *Parser) readBare(r *record.Record) bool {
 func (p *Parser) same(line []byte) bool {
 	at, outside := p.framed.at, 0
 	for i, quote := range p.framed.quotes {
-		place := int(at[quote%len(at)])
-		if i%2 == 0 && bytes.IndexByte(line[outside:place], '=') >= 0 {
+		place := int(at[quote.cut%len(at)])
+		if (i%2 == 0 || quote.strict) && bytes.IndexByte(line[outside:place], '=') >= 0 {
 			return false
 		}
 		outside = place

@@ -22,8 +22,8 @@ import (
 //
 // Lists of several upstreams, users with a space and quotes behind a backslash make other lines.
 type frame struct {
-	cuts     int   // of a line
-	quotes   []int // which cuts are quotes
+	cuts     int // of a line
+	quotes   []quote
 	literals []literal
 	demands  []demand
 	end      place // of the last literal
@@ -54,6 +54,12 @@ func (at place) in(p *places) int { return int(p[at.slot%uint16(len(p))]) + int(
 // Of the i'th op in a run.
 func runFrom(i int) place { return place{uint16(runSlots + 2*i), 0} }
 func runTo(i int) place   { return place{uint16(runSlots + 2*i + 1), 0} }
+
+// quote is a cut that is a quote.
+type quote struct {
+	cut    int
+	strict bool // it ends quotes in which there may be no equals sign, when the line is read bare
+}
 
 // literal is eight bytes of a literal, or all of it.
 type literal struct {
@@ -110,6 +116,7 @@ type framer struct {
 	frame
 	p       *Program
 	quoted  bool     // within quotes
+	strict  bool     // within quotes that are
 	from    place    // where the next field begins
 	run     demand   // its last is 0 when there is none
 	pending []demand // of the run's fields
@@ -166,6 +173,9 @@ func (f *framer) op(i int) bool {
 		f.cuts++
 	}
 	d.to = f.cut()
+	if f.quoted && (!strings.HasPrefix(op.Literal, `"`) || op.Action == field.NumberLast) {
+		f.strict = true // masking goes on behind the field, or over commas that are counted
+	}
 	first := f.count(op.Literal)
 	inRun := first < 0 && (op.Literal != "" || !last)
 	switch {
@@ -239,7 +249,8 @@ func (f *framer) count(s string) (first int) {
 		switch {
 		case c == '"':
 			f.quoted = !f.quoted
-			f.quotes = append(f.quotes, f.cuts)
+			f.quotes = append(f.quotes, quote{f.cuts, f.strict})
+			f.strict = false
 		case c != ' ' || f.quoted:
 			continue
 		}

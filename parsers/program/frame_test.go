@@ -346,6 +346,31 @@ func TestBareUsual(t *testing.T) {
 	f(timed, before+`"GET /a HTTP/1.1"`+strings.Replace(after, "0.100", `"token":"b"}`, 1), false)
 }
 
+// TestBareInSharedQuotes: masking goes on to the end of quotes that begin with a URL, whatever fields are in them, and over commas.
+func TestBareInSharedQuotes(t *testing.T) {
+	const before, after = `203.0.113.7 - - [31/Mar/2021:12:04:07 +0000] "GET /a HTTP/1.1" 200 612 `, ` 0.123`
+	f := func(format, quoted string, want bool) {
+		t.Helper()
+		p, err := nginx.Compile(`$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent `+format+` $request_time`, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := framedFormat{quoted, p, nil, program.NewParser(p).BySearch(), program.NewParser(p).ByFrame()}
+		for i, r := range redactors(t) {
+			if bare := all.checkBare(t, r, []byte(before+quoted+after)); i == 0 && (bare > 0) != want {
+				t.Errorf("%s is read bare %d times", quoted, bare)
+			}
+		}
+	}
+	f(`"$http_referer $upstream_cache_status"`, `"https://a.example/?token=a HIT"`, false)
+	f(`"$http_referer $upstream_cache_status"`, `"https://a.example/?token=my secret"`, false)
+	f(`"$http_referer $upstream_cache_status"`, `"https://a.example/ HIT"`, true)
+	f(`"$http_referer ms"`, `"/?token=a ms"`, false)
+	f(`"$http_referer" "$upstream_cache_status"`, `"/?token=a" "HIT"`, true)
+	f(`"$upstream_status" "$http_referer"`, `"token=a,b, 200" "-"`, false)
+	f(`"$upstream_status" "$http_referer"`, `"502, 200" "/?token=b"`, true)
+}
+
 func TestBareAllocatesNothing(t *testing.T) {
 	f := framedFormats(t)[0]
 	f.frame.Bare(usual, nil)
