@@ -170,6 +170,18 @@ func TestExtract(t *testing.T) {
 	checkExtract(t, append(many, `,"a":1,"e":[{"f":1},{"f":2}],"b":{"c":"3"}}`...), true)
 }
 
+// TestExtractDepth: what Next takes for too deep is not read, be it empty or not.
+func TestExtractDepth(t *testing.T) {
+	for n := MaxDepth - 3; n < MaxDepth+3; n++ {
+		for _, inner := range []string{"1", "[]", "{}", `[""]`, `{"a":1}`} {
+			for _, format := range []string{`{"x":%s%s%s}`, `{"a":%s%s%s}`, `{"e":%s%s%s}`, `{"b":{"c":%s%s%s}}`} {
+				line := fmt.Appendf(nil, format, strings.Repeat("[", n), inner, strings.Repeat("]", n))
+				checkExtract(t, line, bytes.Count(line, []byte("["))+bytes.Count(line, []byte("{")) <= MaxDepth)
+			}
+		}
+	}
+}
+
 // TestExtractKnown reads lines of which all is known but for one value.
 func TestExtractKnown(t *testing.T) {
 	for _, value := range []string{

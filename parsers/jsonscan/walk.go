@@ -152,11 +152,13 @@ func (w *walk) onward() bool {
 		if object == 0 && c == '{' && w.depth == 0 {
 			in = w.element()
 		}
+		if !w.enter(c>>5&1, in) {
+			return false
+		}
 		i = blanks(data, i+1)
 		if inside = i >= len(data) || data[i] != c+2; !inside { // } and ] come two after { and [
 			i++
-		} else if !w.enter(c>>5&1, in) {
-			return false
+			w.leave()
 		}
 	}
 }
