@@ -24,7 +24,7 @@ type mutants struct{ random *rand.Rand }
 var mutantValues = []string{
 	`"17"`, "17", "-1", "0", "0.25", "1.7672256e+18", `"-"`, `""`, "null", "true", "[]", "{}", `["a","b"]`, `[{"a":1}]`, `{"a":"b"}`, `"\/a\/b"`, `"a\u0062"`, `"GET /x?token=a HTTP/1.1"`,
 	`"/a?token=b"`, `"/a;token=b?c"`, `"token=a"`, `"https://a.example/x?token=y"`, `"10.0.0.1:80"`, `"a%3Db"`, `"'token':'b'"`, `"GET /a b?c=d HTTP/1.1"`, `"GET /a HTTP/1.1?token=b c"`,
-	`"\"token\":\"b\""`, `"/a\"token\":\"?b"`, `"/a?b HTTP/1.1"`, `"200, 502"`, `"0.1, 0.2"`, `"?token=b"`, `"-?token=b"`, `"POST /?key=1"`, `"2024-06-13T15:19:34+00:00"`, "1718291190508",
+	`"\"token\":\"b\""`, `"/a\"token\":\"?b"`, `"/a?b HTTP/1.1"`, `"200, 502"`, `"0.1, 0.2"`, `"?token=b"`, `"-?token=b"`, `"/token\\u003db"`, `"token\\x3db"`, `"POST /?key=1"`, `"2024-06-13T15:19:34+00:00"`, "1718291190508",
 }
 
 func (m *mutants) of(line string) string {
@@ -236,6 +236,11 @@ func TestBareMustBeMasked(t *testing.T) {
 	f("traefik_json", `{"StartUTC":"2024-06-13T15:19:34Z","DownstreamStatus":200,"RequestPath":"/token=b"}`, false)
 	f("traefik_json", `{"StartUTC":"2024-06-13T15:19:34Z","DownstreamStatus":200,"RequestPath":"?token=b"}`, false)
 	f("traefik_json", `{"StartUTC":"2024-06-13T15:19:34Z","DownstreamStatus":200,"RouterName":"token=b"}`, false)
+	for _, sign := range []string{`=`, `\u003d`, `\x3d`, `\\u003d`, `\\x3d`, `\\\u003d`, `\\\\x3d`, `%3d`, `\":\"`, `\\u0022:\\u0022`} {
+		line := `{"StartUTC":"2024-06-13T15:19:34Z","DownstreamStatus":200,"RouterName":"token` + sign + `b"}`
+		f("traefik_json", line, false)
+		f("traefik_json", strings.ReplaceAll(line, "tok", `\/tok`), false)
+	}
 	f("traefik_json", `{"StartUTC":"2024-06-13T15:19:34Z","DownstreamStatus":200,"RouterName":["b"]}`, false)
 	f("traefik_json", `{"StartUTC":"2024-06-13T15:19:34Z","DownstreamStatus":200, "RouterName" : "b" }`, true)
 	f("aws_apigw_json", `{ "requestId":"1", "requestTime":"10/Jun/2023:15:36:28 +0000", "routeKey":"GET /pets", "status":"200" }`, true)

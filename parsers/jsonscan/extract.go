@@ -88,7 +88,7 @@ func valueAt(data []byte, i int, kind Kind) (v Value, end int, ok bool) {
 }
 
 // textEnd returns where the last quote is of the text that begins at i, -1 when there is none, or before it a letter that is written by
-// its number.
+// its number; also one that is only in a text within the text, for masking reads that too.
 func textEnd(data []byte, i int) (end int, escaped bool) {
 	for i < len(data) {
 		if i+8 <= len(data) {
@@ -102,14 +102,23 @@ func textEnd(data []byte, i int) (end int, escaped bool) {
 		case '"':
 			return i, escaped
 		case '\\':
-			if i++; i < len(data) && (data[i] == 'u' || data[i] == 'x') {
+			if isNumbered(data[i+1:]) {
 				return -1, false
 			}
 			escaped = true
+			i++
 		}
 		i++
 	}
 	return -1, false
+}
+
+// isNumbered reports whether a backslash before rest, or the second of two, writes a letter by its number.
+func isNumbered(rest []byte) bool {
+	if len(rest) > 1 && rest[0] == '\\' {
+		rest = rest[1:]
+	}
+	return len(rest) > 0 && (rest[0] == 'u' || rest[0] == 'x')
 }
 
 // same returns a word in which the lowest bit that is set is the highest of w's first byte that is c, 0 when there is none.
