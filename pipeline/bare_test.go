@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -47,6 +48,53 @@ func (takesAll) Append(body []byte, _ *batch.Partition, recs []record.Record) []
 func (takesAll) Offer(b *Body) bool {
 	b.Done(b)
 	return true
+}
+
+// routeSink is a record sink that keeps the routes of what it is given.
+type routeSink struct {
+	takesAll
+	routes *[]string
+}
+
+func (s routeSink) Append(body []byte, _ *batch.Partition, recs []record.Record) []byte {
+	for i := range recs {
+		*s.routes = append(*s.routes, string(recs[i].Route))
+	}
+	return body
+}
+
+func (s routeSink) Submit(_ context.Context, b *Body) error {
+	b.Done(b)
+	return nil
+}
+
+// TestRecordsHaveRoutes, whatever is counted by, and those that a record lane forwards too.
+func TestRecordsHaveRoutes(t *testing.T) {
+	data := []byte(strings.Repeat(`{"started_at":1726783839538,"request":{"method":"GET","uri":"/orders/4711"},"response":{"status":200}}`+"\n", 100))
+	want := slices.Repeat([]string{"/orders/{id}"}, 100)
+	f := func(what string, run func(w *worker, t *task), dimensions ...Dimension) {
+		t.Helper()
+		var got []string
+		set := kongSettings(t, nil, dimensions...)
+		set.RecordSinks[0].Sink = routeSink{routes: &got}
+		p, err := New(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
+		b := &sharedBatch{Batch: &batch.Batch{Partition: k.Partition, Data: data, Next: int64(len(data))}, left: 2, pipe: p}
+		run(p.workers[0], &task{partition: k, batch: b, to: b.Next, metrics: true, now: 2e18, spans: []*span{k.progress[0].begin(0, b.Next)}})
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: routes %.200q", what, got)
+		}
+	}
+	f("counted by route", (*worker).process, Service, Route, Method)
+	f("counted by service", (*worker).process, Service)
+	f("forwarded", func(w *worker, task *task) {
+		if task.metrics = false; w.forward(t.Context(), task) != nil {
+			t.Error("not forwarded")
+		}
+	}, Service, Route, Method)
 }
 
 // counted runs data through a worker of set and returns what was made of it: of each line the facts and series, and the counts.

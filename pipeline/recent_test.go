@@ -84,11 +84,11 @@ func TestSeriesOfIsTheDictionarys(t *testing.T) {
 	f(patterns, Service, Route, Method)
 }
 
-// TestNoMethodIsNotNone: a record without a method, and one whose method is the name for that, are in different series, also where they
-// meet in a place. Of so many routes some twenty have one place for both.
-func TestNoMethodIsNotNone(t *testing.T) {
+// newTestPipeline is a pipeline of testParser's lines with these rollups, without sinks.
+func newTestPipeline(t testing.TB, rollups ...Rollup) *Pipeline {
+	t.Helper()
 	m := testMetrics(100)
-	m.Rollups = []Rollup{{"a", []Dimension{Route, Method}}}
+	m.Rollups = rollups
 	p, err := New(Settings{
 		Sources: []SourceSettings{{Name: "test", NewParser: func() Parser { return testParser{} }}},
 		Metrics: m, Routes: &route.Templater{}, Now: time.Now, Rand: func() float64 { return 0 }, Log: slog.New(slog.DiscardHandler),
@@ -96,18 +96,59 @@ func TestNoMethodIsNotNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, c := p.workers[0], p.chains[0]
+	return p
+}
+
+// TestWhatMeetsInAPlace is told apart: chains, and no method from one that is spelled as the name for that. Of so many routes some
+// twenty have one place for each two of these.
+func TestWhatMeetsInAPlace(t *testing.T) {
+	p := newTestPipeline(t, Rollup{"a", []Dimension{Service, Route}}, Rollup{"b", []Dimension{Route, Method}})
+	w := p.workers[0]
+	if len(p.chains) != 2 || !p.chains[0].quick || !p.chains[1].quick {
+		t.Fatal("not two chains")
+	}
 	for i := range 20000 {
 		for _, method := range []string{"", noValue, otherValue, ""} {
-			var rec record.Record
-			rec.Reset()
-			rec.Route, rec.Method = fmt.Appendf(nil, "/orders/%x", i), []byte(method)
-			w.setShape(0, &rec)
-			if got, want := w.seriesOf(c, 0, &rec), w.series.of(c, &rec); got != want {
-				t.Fatalf("%s, method %q: series %q, want %q", rec.Route, method, got.key, want.key)
+			for _, c := range p.chains {
+				var rec record.Record
+				rec.Reset()
+				rec.Service, rec.Route, rec.Method = []byte("edge"), fmt.Appendf(nil, "/orders/%x", i), []byte(method)
+				w.setShape(0, &rec)
+				if got, want := w.seriesOf(c, 0, &rec), w.series.of(c, &rec); got != want {
+					t.Fatalf("%v of %s, method %q: series %q of %v, want %q", c.dims, rec.Route, method, got.key, got.chain.dims, want.key)
+				}
 			}
 		}
 	}
+}
+
+// TestForgottenSeriesAreNotRecent: what the dictionary has forgotten is in no place.
+func TestForgottenSeriesAreNotRecent(t *testing.T) {
+	p := newTestPipeline(t, Rollup{"a", []Dimension{Service, Route}})
+	w, k := p.workers[0], p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
+	f := func(text string, want ...string) {
+		t.Helper()
+		b := &sharedBatch{Batch: &batch.Batch{Partition: k.Partition, Data: []byte(text), Next: int64(len(text))}, left: 2, pipe: p}
+		w.series.sweep = 1
+		w.process(&task{partition: k, number: k.turn, batch: b, to: b.Next, metrics: true, now: 2e18})
+		var known []string
+		for _, s := range w.series.slots {
+			if s != nil {
+				known = append(known, keyParts(s.key[1:])[1])
+			}
+		}
+		slices.Sort(known)
+		if !slices.Equal(known, want) {
+			t.Errorf("series %q are known, want %q", known, want)
+		}
+		for i := range w.recent.places {
+			if s := w.recent.places[i].series; s != nil && !slices.Contains(w.series.slots, s) {
+				t.Errorf("series %q has a place and is not known", s.key)
+			}
+		}
+	}
+	f("1700000000000 s /counted 200 1 1 c\n1600000000000 s /late 200 1 1 c\n", "/counted", "/late")
+	f("1700000000000 s /counted 200 1 1 c\n", "/counted")
 }
 
 // TestLinesAreThoseBetweenNewlines: however long they are and wherever stretches end; and those with secrets are masked.
@@ -192,15 +233,7 @@ func TestLentValues(t *testing.T) {
 	f := func(what string, lines ...string) {
 		t.Helper()
 		panes := func(rollups ...Rollup) (points []string) {
-			m := testMetrics(100)
-			m.Rollups = rollups
-			p, err := New(Settings{
-				Sources: []SourceSettings{{Name: "test", NewParser: func() Parser { return testParser{} }}},
-				Metrics: m, Routes: &route.Templater{}, Now: time.Now, Rand: func() float64 { return 0 }, Log: slog.New(slog.DiscardHandler),
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := newTestPipeline(t, rollups...)
 			k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
 			for round := range 3 { // the second and third time of values that were used before, and the last of some of the series
 				var data []byte
