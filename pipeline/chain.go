@@ -10,8 +10,8 @@ type chain struct {
 	dims   []Dimension // the finest rollup's; those of coarser levels come first
 	levels []level     // coarsest first
 
-	quick           bool // it has Route, and besides at most Service and Method: its series are in recent
-	serves, methods bool // which of these
+	services, routes, methods bool // it has Service, Route, Method
+	quick                     bool // it has Route, and besides at most these: its series are in recent
 }
 
 // level is one rollup in its chain.
@@ -54,8 +54,8 @@ next:
 			}
 			c.levels = append(c.levels, l)
 		}
-		c.serves, c.methods = slices.Contains(c.dims, Service), slices.Contains(c.dims, Method)
-		c.quick = contains([]Dimension{Service, Route, Method}, c.dims) && slices.Contains(c.dims, Route)
+		c.services, c.routes, c.methods = slices.Contains(c.dims, Service), slices.Contains(c.dims, Route), slices.Contains(c.dims, Method)
+		c.quick = c.routes && contains([]Dimension{Service, Route, Method}, c.dims)
 		chains[i] = c
 	}
 	return chains

@@ -54,7 +54,7 @@ func (k *recent) clear() { clear(k.places[:]) }
 // find returns the series of r in c, if it is known, and the place for it.
 func (k *recent) find(c *chain, at *shaped, r *record.Record) (*series, *place) {
 	hash := at.hash ^ k.seed
-	if c.serves {
+	if c.services {
 		hash += mix(prefix(r.Service) + uint64(len(r.Service)))
 	}
 	if c.methods {
@@ -62,7 +62,7 @@ func (k *recent) find(c *chain, at *shaped, r *record.Record) (*series, *place) 
 	}
 	p := &k.places[mix(hash)>>(64-placeBits)]
 	if p.series == nil || p.series.chain != c || p.shape != at.shape ||
-		c.serves && string(r.Service) != p.service || c.methods && string(r.Method) != p.method {
+		c.services && string(r.Service) != p.service || c.methods && string(r.Method) != p.method {
 		return nil, p
 	}
 	return p.series, p
@@ -113,7 +113,7 @@ func (w *worker) seriesOf(c *chain, i int, r *record.Record) *series {
 			return s
 		}
 	}
-	if len(r.Route) == 0 {
+	if c.routes && len(r.Route) == 0 {
 		w.makeRoute(r)
 	}
 	s := w.series.of(c, r)

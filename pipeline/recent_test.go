@@ -55,7 +55,7 @@ func TestSeriesOfIsTheDictionarys(t *testing.T) {
 				rec.Path = some("/orders/"+id, "/orders/"+id+"/items", "/v1/orders/"+id, "/v2/orders/"+id, "/media/5907df90de13b"+id+".jpg",
 					"/u/3f2504e0-4f89-41d3-9a0c-0305e82c3301/notifications/3f2504e0-4f89-"+id, "/oauth/token", "/oauth/tokem", "/v1/x"+id+"y/z", "/orders/{id}")
 			}
-			plain := rec
+			plain, given := rec, string(rec.Route)
 			if len(plain.Route) == 0 && (len(plain.Path) > 0 || len(plain.URL) > 0) {
 				path := plain.Path
 				if len(path) == 0 {
@@ -68,6 +68,9 @@ func TestSeriesOfIsTheDictionarys(t *testing.T) {
 				if got, want := w.seriesOf(c, i%ChunkLines, &rec), w.series.of(c, &plain); got != want {
 					t.Fatalf("%v of %+v: series %q, want %q", dimensions, plain, got.key, want.key)
 				}
+			}
+			if !slices.Contains(dimensions, Route) && string(rec.Route) != given {
+				t.Fatalf("%v: route %q is made for nothing", dimensions, rec.Route)
 			}
 			if r.IntN(5000) == 0 {
 				w.recent.clear()
