@@ -153,7 +153,8 @@ var extracted = []string{
 	`{"x":"` + strings.Repeat("long ", 30) + `","a":"` + strings.Repeat(`\/`, 60) + `","y":"` + strings.Repeat(`\\\\`, 20) + `\"","b":{"c":"` + strings.Repeat("x", 31) + `\""}}`,
 	`{"a_key_longer_than_thirty_two_bytes_which_is_rare":1,"b":{"x":2,"c":3}}`,
 	`{"x":1,"b":{"c":"1"},"b":{"c":"2"},"a":null,"a":3}`, `{"x":2,"e":[{"x":0,"f":{}},{"x":1,"f":2}]}`, `{"a":{},"e":[],"x":1}`, `{"b":{"c":[],"d":{}},"x":1}`,
-	`{"1,` + strings.Repeat("x", 252) + `":1,"a":2}`, // a step of 257 bytes `{"e":[{"x":{"f":3},"f":{"f":4}}],"a":null,"b":{"c":true,"d":false}}`, `{"":"","a":"\"\\"}`,
+	`{"1,` + strings.Repeat("x", 252) + `":1,"a":2}`, // a step of 257 bytes
+	`{"e":[{"x":{"f":3},"f":{"f":4}}],"a":null,"b":{"c":true,"d":false}}`, `{"":"","a":"\"\\"}`,
 }
 
 func TestExtract(t *testing.T) {

@@ -97,7 +97,7 @@ var keys = []jsonscan.Key{
 	{Name: "correlation_id", ID: vCorrelationID},
 }
 
-// quick reads the line that the scan has begun with, when it is as Kong writes an HTTP request, and returns request.url. It is what
+// quick reads r.Line when it is as Kong writes an HTTP request, and returns request.url. It is what
 // thorough does, in half the time. ok is false for all else: then thorough reads the line, and says what is wrong with it.
 func (p *Parser) quick(r *record.Record) (url []byte, ok bool) {
 	v := &p.values

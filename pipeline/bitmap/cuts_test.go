@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// slowCuts is Find, byte by byte, without a bound.
+// slowCuts is Cuts, byte by byte, without a bound.
 func slowCuts(line []byte) (at []uint32, seen Seen) {
 	quoted := false
 	for i, b := range line {
@@ -105,7 +105,7 @@ func FuzzCuts(f *testing.F) {
 func BenchmarkCuts(b *testing.B) {
 	line := []byte(logLine)
 	at := make([]uint32, CutsLen)
-	b.Run("find", func(b *testing.B) {
+	b.Run("quick", func(b *testing.B) {
 		b.SetBytes(int64(len(line)))
 		for b.Loop() {
 			Cuts(at, line)
