@@ -130,8 +130,12 @@ func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) 
 			if r.Reason != record.None {
 				e.Record, e.Error = json.RawMessage("null"), &explanationFail{r.Reason.String(), r.Column}
 			} else {
-				if len(r.Route) == 0 && len(r.Path) > 0 {
-					r.Route = (&route.Templater{}).Append(nil, r.Path)
+				path := r.Path
+				if len(path) == 0 {
+					path = r.URL
+				}
+				if len(r.Route) == 0 && len(path) > 0 {
+					r.Route = (&route.Templater{}).Append(nil, path)
 				}
 				e.Record = ecs.Append(nil, r, &ecs.Options{Original: ecs.OriginalNever})
 				if len(r.Service) == 0 {

@@ -36,7 +36,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-func TestExplainSaysWhy(t *testing.T) {
+func TestExplain(t *testing.T) {
 	f := func(format, line string, want ...string) {
 		t.Helper()
 		newParser, err := parsers.New(format, parsers.Options{})
@@ -58,4 +58,5 @@ func TestExplainSaysWhy(t *testing.T) {
 	f("auto", "something else", `"format":"","why":"it begins like no format there is"`, `"reason":"unknown_format"`)
 	f("auto", "#Fields: date time", `"why":"it is passed over: no request, and no fault"`, `"reason":"blank"`)
 	f("krakend", "[GIN] 2025/10/10 - 11:55:36 | 200 |   43.1291ms |     203.0.113.7 | GET      \"/\"", `"format":"krakend","record"`)
+	f("common", `10.0.0.1 - - [21/Nov/2026:08:00:00 +0000] "CONNECT host:443 HTTP/1.1" 200 1`, `"route":"_invalid"`, `"route.SOURCE._invalid.CONNECT"`) // as docs/routes.md has it
 }
