@@ -183,7 +183,9 @@ func TestLinesAreThoseBetweenNewlines(t *testing.T) {
 			case 3:
 				data = append(data, `x: {"token":"secret"} y`...)
 			case 4:
-				data = append(data, `token%3Dsecret token\u003dsecret`...)
+				data = append(data, `token%3Dsecret `...)
+			case 7:
+				data = append(data, `token\u003dsecret `...)
 			case 5:
 				data = append(data, bytes.Repeat([]byte("long "), r.IntN(1+stretch/40*round))...)
 			case 6:
