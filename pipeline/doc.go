@@ -24,8 +24,9 @@
 //
 // # Lines that are not masked
 //
-// Secrets are masked in a line before it is parsed; one that has none of the bytes they show by, redact.Marks, is left as it is. A task whose records go nowhere leaves that out where a parser can prove, line
-// by line, that nothing that is counted would differ (bare.go); lines that are shown to the operator are masked all the same.
+// Secrets are masked in a line before it is parsed; one that has none of the bytes they show by, redact.Marks, is left as it is.
+// A task whose records go nowhere leaves that out where a parser can prove, line by line, that nothing that is counted would
+// differ (bare.go); lines that are shown to the operator are masked all the same.
 //
 // # Sinks that are slow or down
 //
