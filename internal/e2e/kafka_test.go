@@ -328,6 +328,7 @@ func (f *fleet) awaitOwned(members ...*fleetMember) {
 
 // TestKafka is the faults of a consumer group, on one broker.
 func TestKafka(t *testing.T) {
+	t.Parallel()
 	broker := servers.StartKafka(t)
 	t.Run("killed", func(t *testing.T) { kafkaKilled(t, broker) })
 	t.Run("times of messages", func(t *testing.T) { kafkaTimes(t, broker) })

@@ -26,6 +26,7 @@ import (
 // TestPostsAreStoredOnce posts what Kong and Firehose post, as often as it takes to be answered, to a gatemeter that is killed at
 // each place where that matters: each record is counted once and indexed once.
 func TestPostsAreStoredOnce(t *testing.T) {
+	t.Parallel()
 	program := buildWithFaults(t)
 	kongAt, firehoseAt := servers.FreeAddress(t), servers.FreeAddress(t)
 	small := object{"max_size": "80MiB"}

@@ -9,6 +9,7 @@ import (
 // TestRealElasticsearch makes a real Elasticsearch refuse in each of the ways that are its own, and lifts what it was made to
 // refuse by. Each case has a data stream of its own.
 func TestRealElasticsearch(t *testing.T) {
+	t.Parallel()
 	e := servers.StartElasticsearch(t, "http.max_content_length=700kb")
 	do := func(method, path string, body any) {
 		t.Helper()
