@@ -171,6 +171,16 @@ func TestExtract(t *testing.T) {
 	checkExtract(t, append(many, `,"a":1,"e":[{"f":1},{"f":2}],"b":{"c":"3"}}`...), true)
 }
 
+// TestExtractNothing: a tree may have no keys.
+func TestExtractNothing(t *testing.T) {
+	trail, s := NewTrail(NewTree(nil)), &Scanner{}
+	for range 3 {
+		if !s.Extract([]byte(`{"a":1,"b":{"c":[2]}}`), trail, make([]Value, trail.tree.Values())) {
+			t.Error("the line is not read")
+		}
+	}
+}
+
 // TestExtractDepth: what Next takes for too deep is not read, be it empty or not.
 func TestExtractDepth(t *testing.T) {
 	for n := MaxDepth - 3; n < MaxDepth+3; n++ {

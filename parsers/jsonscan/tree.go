@@ -68,7 +68,7 @@ type leaf struct {
 
 func (t *Tree) fill(b *branch, keys []Key) {
 	b.leaves = make([]leaf, 1, len(keys)+1)
-	b.shift = 64 - bits.Len(uint(4*len(keys)))
+	b.shift = 64 - bits.Len(uint(4*len(keys)|1)) // 63 where no key is wanted
 	b.table = make([]uint8, 1<<(64-b.shift))
 	for i := range keys {
 		k := &keys[i]
