@@ -150,13 +150,15 @@ type Point struct {
 // Series maps a series' name to its values, oldest first, slots without a value left out.
 type Series map[string][]Point
 
-// Render is Query, of which an error fails the test.
-func (g *Graphite) Render(target string, from, until time.Time) Series {
+// Render is Query, of which an error that stays fails the test. One that does not is of a file that carbon was just making.
+func (g *Graphite) Render(target string, from, until time.Time) (series Series) {
 	g.t.Helper()
-	series, err := g.Query(target, from, until)
-	if err != nil {
-		g.t.Fatalf("%v\n%s", err, g.Web.Tails())
-	}
+	Await(g.t, time.Minute, func() (err error) {
+		if series, err = g.Query(target, from, until); err != nil {
+			err = fmt.Errorf("%w\n%s", err, g.Web.Tails())
+		}
+		return err
+	})
 	return series
 }
 
