@@ -169,7 +169,8 @@ func (f *framer) op(i int) bool {
 		return false
 	}
 	d := demand{from: f.from, length: op.Length, space: f.cut()}
-	if op.Length == clockLength {
+	if op.Length == clockLength && !f.quoted { // in quotes its space is no cut
+		d.is = clock
 		f.cuts++
 	}
 	d.to = f.cut()
@@ -217,9 +218,7 @@ func (f *framer) cut() place { return place{slot: uint16(min(f.cuts, lineEnd))} 
 // demand adds what there is to see to in the field of op, d.
 func (f *framer) demand(d demand, op *Op, behind, inRun bool) {
 	switch {
-	case behind || op.Length == 0:
-	case op.Length == clockLength:
-		d.is = clock
+	case behind || op.Length == 0 || d.is == clock:
 	default:
 		d.is = length
 	}

@@ -401,3 +401,18 @@ func FuzzBare(f *testing.F) {
 		}
 	})
 }
+
+// A time in quotes has its space in them.
+func TestFrameOfAQuotedTime(t *testing.T) {
+	p, err := nginx.Compile(`$remote_addr "$time_local" "$request" $status $body_bytes_sent $request_time $remote_port`, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &framedFormat{"a quoted time", p, nil, program.NewParser(p).BySearch(), program.NewParser(p).ByFrame()}
+	if !f.check(t, []byte(`203.0.113.7 "31/Mar/2021:12:04:07 +0000" "GET /a HTTP/1.1" 200 612 0.123 5555`)) {
+		t.Error("the line does not fit")
+	}
+	if f.check(t, []byte(`203.0.113.7 "31/Mar/2021:12:04:07 +000" "GET /a HTTP/1.1" 200 612 0.123 5555`)) {
+		t.Error("a time that is too short fits")
+	}
+}
