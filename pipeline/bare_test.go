@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatemeter/gatemeter/parsers"
 	"github.com/gatemeter/gatemeter/parsers/kong"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/filter"
@@ -157,19 +158,7 @@ func TestCountsDoNotDependOnRecordSinks(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		want, wantSample := counted(t, set, bytes.Clone(log.Bytes()), true)
-		got, sample := counted(t, set, bytes.Clone(log.Bytes()), false)
-		if sample != wantSample || strings.Contains(sample, "secret") && slices.Contains(names, "token") {
-			t.Errorf("the malformed line to be shown is %s, with a record sink %s", sample, wantSample)
-		}
-		if len(got) != len(want) {
-			t.Fatalf("%d facts, with a record sink %d", len(got), len(want))
-		}
-		for i := range got {
-			if got[i] != want[i] {
-				t.Fatalf("fact %d is\n%s\nwith a record sink\n%s", i, got[i], want[i])
-			}
-		}
+		sameCounts(t, set, log.Bytes())
 	}
 	all := []Dimension{Service, Route, Method, Consumer, Stage, Domain, Kind, StatusClass, Cache}
 	f(redact.DefaultNames(), nil, Service, Route, Method)
@@ -181,6 +170,56 @@ func TestCountsDoNotDependOnRecordSinks(t *testing.T) {
 	f(redact.DefaultNames(), []filter.Rule{{When: []filter.Condition{{Field: "url.query", Glob: "token=*"}}, Drop: record.DropMetrics}}, Service)
 	f(redact.DefaultNames(), []filter.Rule{{When: []filter.Condition{{Field: "event.original", Matches: "secret|=b"}}, Drop: record.DropMetrics}}, Service)
 	f(redact.DefaultNames(), []filter.Rule{{When: []filter.Condition{{Field: "gateway.route", Prefix: "/a/token=*"}}, Drop: record.DropMetrics}}, Route)
+}
+
+// The same of other formats.
+func TestOtherFormatsCountTheSame(t *testing.T) {
+	const clf = `203.0.113.7 - %s [31/Mar/2021:12:04:07 +0000] "GET %s HTTP/1.1" 200 612 `
+	lines := map[string][]string{
+		`$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer $upstream_cache_status" "$upstream_status" $host`: {
+			clf + `"- HIT" "200" a.example`, clf + `"https://a/?token=my secret HIT" "200" a.example`, clf + `"- -" "token=a,b, 200" a.example`, clf + `"- MISS" "502, 200" token=a`,
+		},
+		"traefik_json": {
+			`{"ClientHost":"203.0.113.7","ClientUsername":"%s","RequestPath":"%s","RequestMethod":"GET","OriginStatus":200,"Duration":95823000,"ServiceName":"shop@docker","StartUTC":"2016-09-21T18:15:29.217Z","RouterName":"r"}`,
+			`{"ClientHost":"203.0.113.7","ClientUsername":"%s","RequestPath":"%s","RequestMethod":"GET","OriginStatus":200,"Duration":95823000,"ServiceName":"token=a","StartUTC":"2016-09-21T18:15:29.217Z","RouterName":"token\\u003dsecret"}`,
+		},
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	for format, all := range lines {
+		newParser, err := parsers.New(format, parsers.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		for range 1000 {
+			user := []string{"-", "bob", "token=bob"}[random.IntN(3)]
+			path := []string{"/orders/17", "/a?token=b", "/a/token=b", "/?x", "/v1/x%3Dy"}[random.IntN(5)]
+			fmt.Fprintf(&log, all[random.IntN(len(all))]+"\n", user, path)
+		}
+		for _, names := range [][]string{redact.DefaultNames(), nil, {"servicename", "x"}} {
+			set := kongSettings(t, names, Service, Route, Method, Consumer, Stage, Domain, Kind, StatusClass, Cache)
+			set.Sources[0].NewParser = func() Parser { return newParser() }
+			sameCounts(t, set, log.Bytes())
+		}
+	}
+}
+
+// sameCounts checks that log is counted alike with a record sink and without.
+func sameCounts(t *testing.T, set Settings, log []byte) {
+	t.Helper()
+	want, wantSample := counted(t, set, bytes.Clone(log), true)
+	got, sample := counted(t, set, bytes.Clone(log), false)
+	if sample != wantSample || strings.Contains(sample, "secret") && set.Redact.MasksMember("token") {
+		t.Errorf("the malformed line to be shown is %s, with a record sink %s", sample, wantSample)
+	}
+	if len(got) < 2 || len(got) != len(want) {
+		t.Fatalf("%d facts, with a record sink %d", len(got), len(want))
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Fatalf("fact %d is\n%s\nwith a record sink\n%s", i, got[i], want[i])
+		}
+	}
 }
 
 // TestLinesThatLeaveAreMasked: a record sink is given lines without secrets, also by a task that follows one without records.
