@@ -139,7 +139,6 @@ func (c *collector) appendPoints(pane *point.Pane, k *slot) {
 		for i := k.begin; i < len(pane.Points); i++ {
 			pane.Points[i].Series = &k.series
 		}
-		p.lender = nil
 	} else {
 		pane.Points = c.names.appendPoints(pane.Points, &k.series, k.value)
 	}

@@ -47,48 +47,36 @@ const (
 	otherValue = "_other" // past max_series, and methods that are none
 )
 
-// The same as bytes. They are never written.
-var (
-	noValueBytes     = []byte(noValue)
-	otherValueBytes  = []byte(otherValue)
-	statusClassBytes = [...][]byte{noValueBytes, []byte("1xx"), []byte("2xx"), []byte("3xx"), []byte("4xx"), []byte("5xx")}
-)
-
 // maxValue is the longest dimension value, in bytes, that is told apart; the rest is cut.
 const maxValue = 512
 
 // appendValue appends r's value of d to key, behind its length so that no two lists of values give the same key.
 func appendValue(key []byte, d Dimension, r *record.Record) []byte {
-	if d == Kind {
-		return appendKeyPart(key, r.Kind)
-	}
-	return appendKeyPart(key, valueOf(d, r))
-}
-
-// valueOf returns r's value of d, which is not Kind. It may be longer than maxValue.
-func valueOf(d Dimension, r *record.Record) (v []byte) {
+	var v []byte
 	switch d {
 	case Service:
 		v = r.Service
 	case Route:
 		v = r.Route
 	case Method:
-		return method(r.Method)
+		return appendKeyPart(key, method(r.Method))
 	case Consumer:
 		v = r.Consumer
 	case Stage:
 		v = r.Stage
 	case Domain:
 		v = r.Domain
+	case Kind:
+		return appendKeyPart(key, r.Kind)
 	case StatusClass:
-		return statusClassBytes[classOf(r.Status)]
+		return appendKeyPart(key, statusClasses[classOf(r.Status)])
 	case Cache:
 		v = r.Cache
 	}
 	if len(v) == 0 {
-		return noValueBytes
+		return appendKeyPart(key, noValue)
 	}
-	return v
+	return appendKeyPart(key, v)
 }
 
 func appendKeyPart[T string | []byte](key []byte, v T) []byte {
@@ -109,19 +97,31 @@ func keyParts(key string) []string {
 }
 
 // method returns m when it is a method of the IANA registry, so that garbage in a request line makes no series.
-func method(m []byte) []byte {
+func method(m []byte) string {
 	switch string(m) {
-	case "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH":
-		return m
+	case "GET":
+		return "GET"
+	case "POST":
+		return "POST"
+	case "PUT":
+		return "PUT"
+	case "DELETE":
+		return "DELETE"
+	case "HEAD":
+		return "HEAD"
+	case "OPTIONS":
+		return "OPTIONS"
+	case "PATCH":
+		return "PATCH"
 	case "":
-		return noValueBytes
+		return noValue
 	}
 	for _, known := range rareMethods {
 		if string(m) == known {
-			return m
+			return known
 		}
 	}
-	return otherValueBytes
+	return otherValue
 }
 
 // rareMethods is the rest of IANA's registry of HTTP methods (RFC 9110, section 16.1) and QUERY.
