@@ -22,6 +22,17 @@ GLOBL each<>(SB), RODATA|NOPTR, $6
 	NOTL AX \
 	TZCNTL AX, AX
 
+// BLOCK loads the 32 bytes at R11 into Y1, and puts where quotes are into AX, and where backslashes are into R8.
+#define BLOCK \
+	LEAQ 32(R11), AX \
+	CMPQ AX, DX \
+	JHI last \
+	VMOVDQU (R11), Y1 \
+	VPCMPEQB Y15, Y1, Y2 \
+	VPCMPEQB Y14, Y1, Y3 \
+	VPMOVMSKB Y2, AX \
+	VPMOVMSKB Y3, R8
+
 // func followAVX2(w *walk, last *[96]byte) *step
 //
 // R14 is the line's beginning and DX the end of what can be read, SI where the reading is, R13 the step it is behind. R15 is the step that is tried, R10 where
@@ -66,14 +77,7 @@ next:
 	JNE scalar
 
 text:
-	LEAQ 32(R11), AX
-	CMPQ AX, DX
-	JHI last
-	VMOVDQU (R11), Y1
-	VPCMPEQB Y15, Y1, Y2
-	VPCMPEQB Y14, Y1, Y3
-	VPMOVMSKB Y2, AX
-	VPMOVMSKB Y3, R8
+	BLOCK
 	BLSMSKL AX, R9 // the bytes up to the first quote, all when there is none
 	TESTL R8, R9
 	JNZ escapes
@@ -118,14 +122,7 @@ escape: // AX is where quotes are, R8 where backslashes
 	MOVL R8, R9
 	SHRL $31, R9
 	ADDQ $32, R11
-	LEAQ 32(R11), AX
-	CMPQ AX, DX
-	JHI last
-	VMOVDQU (R11), Y1
-	VPCMPEQB Y15, Y1, Y2
-	VPCMPEQB Y14, Y1, Y3
-	VPMOVMSKB Y2, AX
-	VPMOVMSKB Y3, R8
+	BLOCK
 	JMP escape
 
 escaped:

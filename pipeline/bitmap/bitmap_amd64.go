@@ -1,6 +1,10 @@
 package bitmap
 
-import "golang.org/x/sys/cpu"
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/cpu"
+)
 
 // fill fills blocks from as many whole blocks of text.
 func fill(blocks []Block, text []byte, find [4]byte) {
@@ -9,7 +13,7 @@ func fill(blocks []Block, text []byte, find [4]byte) {
 		return
 	}
 	_ = text[len(blocks)*64-1]
-	fillAVX2(&blocks[0], &text[0], len(blocks), uint32(find[0])|uint32(find[1])<<8|uint32(find[2])<<16|uint32(find[3])<<24)
+	fillAVX2(&blocks[0], &text[0], len(blocks), binary.LittleEndian.Uint32(find[:]))
 }
 
 // fillAVX2 fills n blocks, at least one, from 64 × n bytes of text. find is the four bytes, the first lowest.

@@ -1,14 +1,11 @@
 #include "textflag.h"
+#include "find_amd64.h"
 
 // WORD compares the 64 bytes in Y4 and Y5 with the byte all over find, and stores a bit for each into word `at` of the block.
 #define WORD(find, at) \
 	VPCMPEQB Y4, find, Y6 \
 	VPCMPEQB Y5, find, Y7 \
-	VPMOVMSKB Y6, R8 \
-	VPMOVMSKB Y7, R9 \
-	SHLQ $32, R9 \
-	ORQ R9, R8 \
-	MOVQ R8, at(DI)
+	PUT(Y6, Y7, at)
 
 // func fillAVX2(blocks *Block, text *byte, n int, find uint32)
 TEXT ·fillAVX2(SB), NOSPLIT, $0-28
@@ -16,17 +13,7 @@ TEXT ·fillAVX2(SB), NOSPLIT, $0-28
 	MOVQ text+8(FP), SI
 	MOVQ n+16(FP), CX
 	MOVL find+24(FP), AX
-	VMOVD AX, X0
-	VPBROADCASTB X0, Y0
-	SHRL $8, AX
-	VMOVD AX, X1
-	VPBROADCASTB X1, Y1
-	SHRL $8, AX
-	VMOVD AX, X2
-	VPBROADCASTB X2, Y2
-	SHRL $8, AX
-	VMOVD AX, X3
-	VPBROADCASTB X3, Y3
+	FOUR
 
 block:
 	VMOVDQU (SI), Y4

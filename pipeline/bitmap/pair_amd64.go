@@ -1,6 +1,10 @@
 package bitmap
 
-import "golang.org/x/sys/cpu"
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/cpu"
+)
 
 // fillPairs fills pairs from as many whole blocks of text.
 func fillPairs(pairs []Pair, text []byte, end byte, find [4]byte) {
@@ -9,7 +13,7 @@ func fillPairs(pairs []Pair, text []byte, end byte, find [4]byte) {
 		return
 	}
 	_ = text[len(pairs)*64-1]
-	fillPairsAVX2(&pairs[0], &text[0], len(pairs), uint32(end), uint32(find[0])|uint32(find[1])<<8|uint32(find[2])<<16|uint32(find[3])<<24)
+	fillPairsAVX2(&pairs[0], &text[0], len(pairs), uint32(end), binary.LittleEndian.Uint32(find[:]))
 }
 
 // fillPairsAVX2 fills n pairs, at least one, from 64 × n bytes of text. end is one byte, find four, the first lowest.
