@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/gatemeter/gatemeter/parsers/stamp"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -214,31 +215,16 @@ func signs(w uint64) bool {
 
 // Natural returns a value that is a whole number of up to sixteen digits, whether it is a string or not. ok is false for all others.
 func (s *Scanner) Natural(v *Value) (n int64, ok bool) {
-	size, end := int(v.End-v.Start), int(v.End)
-	if v.Kind != Number && v.Kind != String || uint(size-1) > 15 || end < 16 {
+	from, to := int(v.Start), int(v.End)
+	if v.Kind != Number && v.Kind != String {
 		return 0, false
 	}
-	const zeros = 0x3030303030303030
-	b := (*[16]byte)(s.data[end-16:])
-	low, high := binary.LittleEndian.Uint64(b[8:]), uint64(zeros)
-	if size > 8 {
-		before := ^uint64(0) >> (8*size - 64)
-		high = binary.LittleEndian.Uint64(b[:])&^before | zeros&before
-	} else {
-		before := ^uint64(0) >> (8 * size)
-		low = low&^before | zeros&before
+	if to-from <= 8 {
+		return stamp.Digits(s.data, from, to)
 	}
-	if notDigits(low)|notDigits(high) != 0 {
-		return 0, false
-	}
-	return eight(high-zeros)*1e8 + eight(low-zeros), true
-}
-
-// eight returns the number whose digits are w's bytes, the first lowest.
-func eight(w uint64) int64 {
-	w = w*10 + w>>8 // pairs, in every other byte
-	const pair = 0x000000FF000000FF
-	return int64(((w&pair)*(100+1000000<<32) + (w>>16&pair)*(1+10000<<32)) >> 32)
+	high, first := stamp.Digits(s.data, from, to-8)
+	low, second := stamp.Digits(s.data, to-8, to)
+	return high*1e8 + low, first && second
 }
 
 // Visit makes a container that Extract found the value at hand, to be gone through with Enter and Next.

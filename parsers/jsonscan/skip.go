@@ -170,10 +170,13 @@ func (s *Scanner) digits() bool {
 	return true
 }
 
-// digitsEnd returns where the digits that begin at i end. It looks at eight bytes at a time.
+// digitsEnd returns where the digits that begin at i end. It looks at eight bytes at a time: in w, a byte is 0 to 9 where a digit
+// is; of any other, it or it plus 6 has one of its upper four bits.
 func digitsEnd(data []byte, i int) int {
+	const each = 0x0101010101010101
 	for ; i+8 <= len(data); i += 8 {
-		if other := notDigits(binary.LittleEndian.Uint64(data[i:])); other != 0 {
+		w := binary.LittleEndian.Uint64(data[i:]) ^ each*'0'
+		if other := (w | (w&(each*0x7F) + each*6)) & (each * 0xF0); other != 0 {
 			return i + bits.TrailingZeros64(other)>>3
 		}
 	}
@@ -181,14 +184,6 @@ func digitsEnd(data []byte, i int) int {
 		i++
 	}
 	return i
-}
-
-// notDigits returns a word of which a byte is 0 where there is a digit in w, as far as the first that is none. In w, the zero's bits taken
-// away, a byte is 0 to 9 where a digit is; of any other, it or it plus 6 has one of its upper four bits.
-func notDigits(w uint64) uint64 {
-	const each = 0x0101010101010101
-	w ^= each * '0'
-	return (w | (w&(each*0x7F) + each*6)) & (each * 0xF0)
 }
 
 func (s *Scanner) peek() byte {
