@@ -98,9 +98,9 @@ func (u Unit) read(v []byte) (ns int64, ok bool) {
 // Places returns the power of ten between u and a nanosecond.
 func (u Unit) Places() int { return 3 * int(u) }
 
-// Thousandth returns the nanoseconds of a thousandth of u, which is none that is too short.
-func (u Unit) Thousandth() int64 {
-	return [...]int64{Nanoseconds: 0, Microseconds: 1, Milliseconds: 1e3, Seconds: 1e6}[u]
+// Nanos returns how many nanoseconds u is.
+func (u Unit) Nanos() int64 {
+	return [...]int64{Nanoseconds: 1, Microseconds: 1e3, Milliseconds: 1e6, Seconds: 1e9}[u]
 }
 
 // Reader reads values. It holds the times seen last and is used by one goroutine.

@@ -141,9 +141,9 @@ func (p *Parser) quick(r *record.Record) (url []byte, ok bool) {
 
 // numbers reads the numbers and the time. Those in strings may have other bytes than these of numbers; then they are absent.
 func (p *Parser) numbers(r *record.Record) bool {
-	ok := p.numberOf(r, vStatus, record.Status, 1) && p.numberOf(r, vResponseSize, record.ResponseBytes, 1) &&
-		p.numberOf(r, vRequestSize, record.RequestBytes, 1) && p.numberOf(r, vDuration, record.Duration, milli) &&
-		p.numberOf(r, vProxy, record.UpstreamDuration, milli) && p.numberOf(r, vGateway, record.GatewayDuration, milli)
+	ok := p.numberOf(r, vStatus, record.Status, asIs) && p.numberOf(r, vResponseSize, record.ResponseBytes, asIs) &&
+		p.numberOf(r, vRequestSize, record.RequestBytes, asIs) && p.numberOf(r, vDuration, record.Duration, field.Milliseconds) &&
+		p.numberOf(r, vProxy, record.UpstreamDuration, field.Milliseconds) && p.numberOf(r, vGateway, record.GatewayDuration, field.Milliseconds)
 	at := &p.values[vStartedAt]
 	if !ok || at.Kind == jsonscan.Nothing {
 		return ok
@@ -152,7 +152,7 @@ func (p *Parser) numbers(r *record.Record) bool {
 		return false
 	}
 	if n, ok := p.scan.Natural(at); ok && n < most {
-		r.TimeNanos = n * milli
+		r.TimeNanos = n * field.Milliseconds.Nanos()
 	} else if r.TimeNanos, ok = stamp.Decimal(p.scan.TextOf(at), field.Milliseconds.Places()); !ok {
 		return false
 	}
@@ -160,8 +160,8 @@ func (p *Parser) numbers(r *record.Record) bool {
 }
 
 const (
-	milli = 1_000_000 // nanoseconds
-	most  = math.MaxInt64 / milli
+	asIs = field.Nanoseconds       // the unit of what is counted
+	most = math.MaxInt64 / 1000000 // of milliseconds
 )
 
 // textOf is the text of a value, nil when it is no string.
@@ -177,20 +177,16 @@ func (p *Parser) textOf(id int) []byte {
 	return nil
 }
 
-// numberOf is number for a value, times a power of ten.
-func (p *Parser) numberOf(r *record.Record, id int, f record.Field, unit int64) bool {
+// numberOf is number for a value in a unit up to milliseconds.
+func (p *Parser) numberOf(r *record.Record, id int, f record.Field, unit field.Unit) bool {
 	v := &p.values[id]
 	if n, ok := p.scan.Natural(v); ok && n < most {
-		return field.SetNumber(r, f, n*unit) == record.None
+		return field.SetNumber(r, f, n*unit.Nanos()) == record.None
 	}
 	if v.Kind != jsonscan.Number && v.Kind != jsonscan.String {
 		return true
 	}
-	places := 0
-	if unit == milli {
-		places = field.Milliseconds.Places()
-	}
-	n, ok := stamp.Decimal(p.scan.TextOf(v), places)
+	n, ok := stamp.Decimal(p.scan.TextOf(v), unit.Places())
 	switch {
 	case ok && n < 0, !ok && v.Kind == jsonscan.String:
 		return true

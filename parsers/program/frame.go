@@ -286,8 +286,8 @@ func (f *framer) read(op *Op, from, to place) {
 		case field.Number, field.Octets, field.NumberLast:
 			kind = &f.reads.numbers
 		case field.Span, field.SpanSum:
-			if op.Unit.Thousandth() > 0 {
-				kind, r.most = &f.reads.decimals, op.Unit.Thousandth()
+			if op.Unit != field.Nanoseconds {
+				kind, r.most = &f.reads.decimals, op.Unit.Nanos()/1000
 			}
 		case field.TimeCLF:
 			kind = &f.reads.clocks

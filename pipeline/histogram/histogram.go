@@ -44,15 +44,13 @@ func (h *Histogram) Add(ns int64) {
 		h.zeros++
 		return
 	}
-	i := Index(ns) - h.first
-	if uint(i) >= uint(len(h.counts)) {
-		i += h.first
+	i := Index(ns)
+	if uint(i-h.first) >= uint(len(h.counts)) {
 		h.cover(i, i)
-		i -= h.first
 	}
-	n := &h.counts[i]
+	n := &h.counts[i-h.first]
 	if *n++; *n == 0 {
-		h.carry(h.first+i, 1<<32)
+		h.carry(i, 1<<32)
 	}
 }
 
