@@ -21,7 +21,12 @@ func (c *client) post(ctx context.Context, index, name string, query url.Values,
 	if index != "" {
 		path = "/" + index + path
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, path, body)
+	return c.ask(ctx, http.MethodPost, path, query, body, header)
+}
+
+// ask makes one request. Its body is JSON unless header says else. The answer's body is the caller's to close.
+func (c *client) ask(ctx context.Context, method, path string, query url.Values, body io.Reader, header http.Header) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, method, path, body)
 	if err != nil {
 		return nil, fmt.Errorf("make a request of %.200q: %w", path, err)
 	}

@@ -239,14 +239,11 @@ func (k *Sink) call(ctx context.Context, method, path string, body []byte) (int,
 	for i := range parts {
 		parts[i] = url.PathEscape(parts[i])
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "/"+strings.Join(parts, "/"), bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, &trouble{refused, err}
-	}
+	var content io.Reader
 	if len(body) > 0 {
-		r.Header.Set("Content-Type", "application/json")
+		content = bytes.NewReader(body)
 	}
-	res, err := k.client.Perform(r)
+	res, err := k.client.ask(ctx, method, "/"+strings.Join(parts, "/"), nil, content, nil)
 	if err != nil {
 		return 0, nil, &trouble{unreachable, err}
 	}
