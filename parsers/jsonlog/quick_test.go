@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	strictbare "github.com/gatemeter/gatemeter/internal/strict/bare"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 	"github.com/gatemeter/gatemeter/pipeline/redact"
 )
@@ -155,22 +156,7 @@ func checkBare(t *testing.T, r *redact.Redactor, parsers []*Parser, line string)
 		}
 		bare++
 		want := one(slowly(p.format), string(masked))
-		if want.Reason != record.None || got.Kind != want.Kind {
-			t.Fatalf("%s\nread bare is %s; masked\n%s\nit is %s: %v", line, got.Kind, masked, want.Kind, want.Reason)
-		}
-		if fields.Has(record.Route) && len(want.Route) == 0 {
-			fields |= record.Fields(record.Path)
-			if len(want.Path) == 0 {
-				fields |= record.Fields(record.URL)
-			}
-		}
-		for f := record.NoField + 1; f < record.NumFields; f++ {
-			if text := f.Class() == record.Text; text && fields.Has(f) && string(*got.Text(f)) != string(*want.Text(f)) {
-				t.Fatalf("%s\nread bare has the %v %q; masked\n%s\nit has %q", line, f, *got.Text(f), masked, *want.Text(f))
-			} else if !text && got.Number(f) != want.Number(f) {
-				t.Fatalf("%s\nread bare has the %v %d; masked\n%s\nit has %d", line, f, got.Number(f), masked, want.Number(f))
-			}
-		}
+		strictbare.Check(t, line, string(masked), fields, got, want)
 	}
 	return bare
 }

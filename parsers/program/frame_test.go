@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	strictbare "github.com/gatemeter/gatemeter/internal/strict/bare"
 	"github.com/gatemeter/gatemeter/parsers/apache"
 	"github.com/gatemeter/gatemeter/parsers/aws"
 	"github.com/gatemeter/gatemeter/parsers/envoy"
@@ -270,13 +271,7 @@ func (f *framedFormat) checkBare(t *testing.T, r *redact.Redactor, line []byte) 
 			continue
 		}
 		bare++
-		if fields.Has(record.Route) && len(want.Route) == 0 {
-			fields |= record.Fields(record.Path)
-			if len(want.Path) == 0 {
-				fields |= record.Fields(record.URL)
-			}
-		}
-		equal(t, f.name, line, &recs[0], &want, fields)
+		equal(t, f.name, line, &recs[0], &want, strictbare.Wanted(fields, &want))
 	}
 	return bare
 }
