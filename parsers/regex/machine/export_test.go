@@ -1,0 +1,17 @@
+package machine
+
+// MatchByThreads is Match by threads alone.
+func (m *Machine) MatchByThreads(line []byte) (places []int32, ok bool) {
+	m.steps = 0
+	ok = m.thread(line)
+	return m.places, ok
+}
+
+// Steps returns how many instructions have been run, and bytes gone over, for the last line.
+func (m *Machine) Steps() int { return m.steps }
+
+// Short reports whether there was too little memory to try one way after the other for the last line.
+func (m *Machine) Short() bool { return m.short }
+
+// Insts returns the program's size.
+func (p *Program) Insts() int { return len(p.insts) }
