@@ -85,7 +85,7 @@ func momentOf(format, kind string) When {
 	switch kind {
 	case "nginx":
 		return End
-	case "apache", "envoy", "aws_apigw":
+	case "apache", "envoy", "aws_apigw", "haproxy":
 		return Start
 	}
 	return Either

@@ -22,7 +22,7 @@ import (
 )
 
 // withArgument compiles a spec that is a name and what belongs to it, or a format string of another gateway's than nginx's and
-// Apache's. It returns nil, and no error, when spec is neither.
+// Apache's; HAProxy's, which looks like Apache's, has its name before it. It returns nil, and no error, when spec is neither.
 func withArgument(spec string, o Options, fields map[string]field.Op) (func() Parser, error) {
 	name, argument := spec, ""
 	if i := strings.IndexAny(spec, " \t\n"); i > 0 {
@@ -65,6 +65,9 @@ func withArgument(spec string, o Options, fields map[string]field.Op) (func() Pa
 		if expression, names, err = grok.Expand(argument); err == nil {
 			newParser, err = compileRegex("grok", expression, names, fields)
 		}
+	case name == "haproxy" || name == "log-format":
+		newParser, err = compileLogFormat(argument, fields)
+		name = "haproxy"
 	case name == "tomcat":
 		newParser, err = compileTomcat(argument)(fields)
 	default:
@@ -177,6 +180,23 @@ func compileHAProxy(fields map[string]field.Op) (func() Parser, error) {
 		return nil, err
 	}
 	return func() Parser { return haproxy.New(captures) }, nil
+}
+
+// compileLogFormat is for a log-format of HAProxy's.
+func compileLogFormat(format string, fields map[string]field.Op) (func() Parser, error) {
+	f, err := haproxy.Compile(format, fields)
+	if err != nil {
+		return nil, err
+	}
+	return func() Parser { return haproxy.NewCustom("", f) }, nil
+}
+
+func compileHAProxyCLF(fields map[string]field.Op) (func() Parser, error) {
+	formats, err := haproxy.CompileCLF(fields)
+	if err != nil {
+		return nil, err
+	}
+	return func() Parser { return haproxy.NewCustom("haproxy_clf", formats...) }, nil
 }
 
 func compileLogfmt(fields map[string]field.Op) (func() Parser, error) {

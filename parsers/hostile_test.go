@@ -37,6 +37,8 @@ var written = map[string]string{
 	`%{client.ip}V`:     `203.0.113.7 1760097336043 "/v1?full=1" 43000 HIT`,
 	`#Fields:`:          `2025-10-10 11:55:36 203.0.113.7 GET /v1?full=1 200 43 curl/8.14.1`,
 	`tomcat %`:          clf + ` 43 "curl/8.14.1"`,
+	`haproxy %ci`:       `203.0.113.7:33317 [10/Oct/2025:13:55:36.043] https-in~ orders/srv1 0/0/1/40/43 200 2326 - - ---- 0 {shop.example} {} "GET /v1 HTTP/1.1" GET /v1 ?full=1 10.0.0.1:8080 "curl/8.14.1" x\"y 1F90`,
+	`haproxy {"t"`:      `{"t":"1760097336043","c":"203.0.113.7","u":"\/v1","s":200,"d":43,"r":"GET /v1 HTTP/1.1"}`,
 	`syslog tyk_pump_s`: `<190>Oct 10 13:55:36 web1 pump: ` + sampleOf("tyk_pump_syslog"),
 	`docker ingress`:    `{"log":` + strconv.Quote(sampleOf("ingress_nginx")+"\n") + `,"stream":"stdout"}`,
 }

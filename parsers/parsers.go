@@ -18,6 +18,7 @@ import (
 	"github.com/gatemeter/gatemeter/parsers/apache"
 	"github.com/gatemeter/gatemeter/parsers/auto"
 	"github.com/gatemeter/gatemeter/parsers/field"
+	"github.com/gatemeter/gatemeter/parsers/haproxy"
 	"github.com/gatemeter/gatemeter/parsers/kong"
 	"github.com/gatemeter/gatemeter/parsers/nginx"
 	"github.com/gatemeter/gatemeter/parsers/program"
@@ -55,8 +56,8 @@ type Options struct {
 // New returns a function that makes parsers of the format spec, which is one of these:
 //
 //   - a name of the table, `auto` (also when empty);
-//   - a name and what belongs to it: `csv COLUMNS`, `regex EXPRESSION`, `grok PATTERN`, `tomcat PATTERN`, `syslog FORMAT` for another
-//     format behind a syslog header, `docker FORMAT` for one inside Docker's JSON;
+//   - a name and what belongs to it: `csv COLUMNS`, `regex EXPRESSION`, `grok PATTERN`, `tomcat PATTERN`, `haproxy LOG-FORMAT`,
+//     `syslog FORMAT` for another format behind a syslog header, `docker FORMAT` for one inside Docker's JSON;
 //   - a format string as it stands in the gateway's own config: nginx's log_format and Apache's LogFormat, with or without the
 //     directive around it, Envoy's, API Gateway's with its $context, a W3C log's `#Fields:` line.
 //
@@ -90,6 +91,8 @@ func compile(spec string, o Options) (func() Parser, error) {
 		return ofProgram(p), nil
 	case o.Escape != "":
 		return nil, fmt.Errorf("escape: %.200s belongs to an nginx log_format string, and the format is not one", o.Escape)
+	case haproxy.IsFormat(trimmed):
+		return nil, fmt.Errorf("the format %.40q looks like HAProxy's log-format: put haproxy and a space before it", trimmed)
 	case strings.ContainsAny(trimmed, `%" `):
 		p, err := apache.Compile(spec, fields)
 		if err != nil {

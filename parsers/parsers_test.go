@@ -229,6 +229,24 @@ func TestNew_Failure(t *testing.T) {
 	f("traefik", tenant("service.name"), "values have their places")
 	f("aws_alb", tenant("service.name"), `the format has no column "tenant"`)
 	f("syslog nonsense", Options{}, `there is no format "nonsense"`)
+	f("haproxy %ci %ST", Options{}, "format haproxy: it has no time: %tr, %t")
+	f("haproxy %tr %ci%ST", Options{}, "nothing separates %ci from %ST")
+	f("haproxy %tr %", Options{}, "stands without an item")
+	f("haproxy %tr %{+Q", Options{}, "%{ is not closed by }")
+	f("haproxy %tr %(a", Options{}, "%( is not closed by )")
+	f("haproxy %tr %[src", Options{}, "%[ is not closed by ]")
+	f("haproxy %tr", tenant("service.name"), "the format has no item tenant")
+	f("haproxy %tr %hs", Options{Fields: map[string]string{"request.1": "service.name"}}, "the format has no item request.1")
+	f("haproxy %{+json}o %(time)tr", Options{}, "format: json reads them")
+	f("haproxy %{+cbor}o %(time)tr", Options{}, "CBOR, which is not read")
+	f(`haproxy log-format-sd %{+Q,+E}o\ [a@1\ b=%tr]`, Options{}, "which is not read")
+	f(`haproxy "%tr %ST`, Options{}, "the quote before")
+	f(`haproxy "%tr $TAG"`, Options{}, "$TAG is a variable of HAProxy's environment")
+	f("haproxy text", Options{}, "there is no item in it")
+	f("haproxy %tr"+strings.Repeat(" %lc", 300), Options{}, "more than 200 items")
+	f("haproxy %tr"+strings.Repeat(" %lc", 9000), Options{}, "longer than")
+	f("%ci:%cp [%tr] %ft %ST", Options{}, "put haproxy and a space before it")
+	f("haproxy_clf", tenant("service.name"), "the format has no item tenant")
 	f("tomcat %h %D", Options{}, "it has no time: %t is needed")
 }
 
@@ -343,11 +361,13 @@ func specs() map[string]Options {
 		`$time_iso8601 $request|$http_user_agent`:                    {Escape: "none"},
 		`%t "%r" %>s %b "%{User-Agent}i" %D`:                         {},
 		`%{%F %T}t.%{msec_frac}t%{%z}t %v:%p %U%q %{ms}T "%{Host}i"`: {},
-		`%START_TIME(%s.%3f)%|%REQ(:METHOD)% %REQ(:PATH)%|%RESPONSE_FLAGS%|%UPSTREAM_REQUEST_ATTEMPT_COUNT%|%DOWNSTREAM_REMOTE_ADDRESS%|%REQ(USER-AGENT)%|%DURATION%`: {},
-		`$context.requestTimeEpoch $context.identity.sourceIp "$context.routeKey" $context.status $context.responseLatency "$context.identity.userAgent"`:             {},
-		`%{client.ip}V %{begin:msec}t "%{req.url}V" %{time.elapsed.usec}V %{fastly_info.state}V`:                                                                      {},
-		`#Fields: date time c-ip cs-method cs-uri sc-status time-taken cs(User-Agent)`:                                                                                {},
-		`tomcat %h %l %u %t "%r" %s %b %D "%{User-Agent}i"`:                                                                                                           {},
+		`%START_TIME(%s.%3f)%|%REQ(:METHOD)% %REQ(:PATH)%|%RESPONSE_FLAGS%|%UPSTREAM_REQUEST_ATTEMPT_COUNT%|%DOWNSTREAM_REMOTE_ADDRESS%|%REQ(USER-AGENT)%|%DURATION%`:          {},
+		`$context.requestTimeEpoch $context.identity.sourceIp "$context.routeKey" $context.status $context.responseLatency "$context.identity.userAgent"`:                      {},
+		`%{client.ip}V %{begin:msec}t "%{req.url}V" %{time.elapsed.usec}V %{fastly_info.state}V`:                                                                               {},
+		`#Fields: date time c-ip cs-method cs-uri sc-status time-taken cs(User-Agent)`:                                                                                         {},
+		`tomcat %h %l %u %t "%r" %s %b %D "%{User-Agent}i"`:                                                                                                                    {},
+		`haproxy %ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %rc %hr %hs %{+Q}r %HM %HPO %HQ %si:%sp %{+Q}[var(txn.ua)] %{+E}[capture.req.hdr(0)] %{+X}cp`: {Fields: map[string]string{"var(txn.ua)": "user_agent.original", "request.2": "url.domain"}},
+		`haproxy {"t":"%[date(ms)]","c":"%ci","u":"%[url,json]","s":%ST,"d":%Ta,"r":"%r"}`:                                                                                     {},
 		`syslog tyk_pump_syslog`: {},
 		`docker ingress_nginx`:   {},
 		`kong`:                   {Fields: map[string]string{"request.headers.x-tenant": "service.name"}},

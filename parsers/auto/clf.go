@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/gatemeter/gatemeter/parsers/field"
+	"github.com/gatemeter/gatemeter/parsers/haproxy"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
@@ -146,7 +147,11 @@ func (p *Parser) readCLF(r *record.Record) {
 	if c.reason == record.None && (c.sees(`"`) && c.expect(`"`) || c.expect(` "`)) {
 		field.SplitRequest(r, p.text(c.quoted()))
 	}
+	status := c.at + 1
 	if c.reason == record.None && c.expect(" ") {
+		if c.sees("-1 ") && p.haproxyCLF(r, status) {
+			return
+		}
 		p.take(r, &c, &opStatus, c.word())
 	}
 	if c.reason == record.None && c.expect(" ") {
@@ -157,6 +162,9 @@ func (p *Parser) readCLF(r *record.Record) {
 		}
 	}
 	if c.reason == record.None {
+		if c.sees(` "" "" `) && p.haproxyCLF(r, status) {
+			return
+		}
 		p.format, r.Kind = "common", "clf"
 		vhost := p.head(r, line[:i])
 		p.tail(r, &c, vhost)
@@ -166,6 +174,16 @@ func (p *Parser) readCLF(r *record.Record) {
 		return
 	}
 	p.arena = field.Finish(r, p.arena)
+}
+
+// haproxyCLF reads the line anew if it goes on as HAProxy's does from its status on.
+func (p *Parser) haproxyCLF(r *record.Record, status int) bool {
+	if !haproxy.IsCLF(r.Line[status:]) {
+		return false
+	}
+	reread(r)
+	p.readShape(r, haproxyList)
+	return true
 }
 
 // take reads v, which has just been read, by op.

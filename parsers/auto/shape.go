@@ -34,6 +34,7 @@ const (
 	logfmt
 	ltsv
 	wso2Text
+	haproxyList // as option httplog clf has it
 	numTexts
 
 	unknown

@@ -74,6 +74,11 @@ func (f *Formats) compileTexts() error {
 	f.texts[wso2Text] = func() reader { return wso2.New(wso2Program) }
 	f.texts[iis] = func() reader { return w3c.NewHeaded(nil) }
 	f.texts[haproxyText] = func() reader { return haproxy.New(nil) }
+	lists, err := haproxy.CompileCLF(nil)
+	if err != nil {
+		return err
+	}
+	f.texts[haproxyList] = func() reader { return haproxy.NewCustom("haproxy_clf", lists...) }
 	f.texts[traefikText] = func() reader { return traefik.New() }
 	return nil
 }

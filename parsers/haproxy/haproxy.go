@@ -7,13 +7,15 @@
 // Which of them a line is, its timers say: five for HTTP, three for TCP. Values that an administrator has put between the server and
 // the timers are left aside.
 //
-// Source: HAProxy's configuration manual, chapter 8, "Logging".
+// A log-format of the user's own is compiled (Compile) and read by another parser (Custom): there a value ends where what the format has
+// behind it begins.
+//
+// Source: HAProxy's configuration manual, chapter 8, "Logging"; for what it says nothing of, what HAProxy 2.6 writes.
 package haproxy
 
 import (
 	"bytes"
 
-	"github.com/gatemeter/gatemeter/parsers/escape"
 	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/parsers/stamp"
 	"github.com/gatemeter/gatemeter/parsers/syslog"
@@ -34,8 +36,7 @@ type capture struct {
 // Parser reads lines. It is used by one goroutine.
 type Parser struct {
 	captures *Captures
-	reader   field.Reader
-	arena    []byte // unescaped text, valid until Reset
+	values
 }
 
 // New returns a parser. captures may be nil.
@@ -195,16 +196,22 @@ const maxOwn = 8
 func timers(word []byte, to []int64) record.Reason {
 	for i := range to {
 		v, rest, _ := bytes.Cut(word, []byte{'/'})
-		if len(v) > 1 && v[0] == '+' {
-			v = v[1:]
-		}
-		n, ok := stamp.Int(v)
-		if !ok || n < -1 || n > maxMillis {
+		n, ok := millis(v)
+		if !ok {
 			return record.BadNumber
 		}
 		to[i], word = n, rest
 	}
 	return record.None
+}
+
+// millis reads one of them.
+func millis(v []byte) (n int64, ok bool) {
+	if len(v) > 1 && v[0] == '+' {
+		v = v[1:]
+	}
+	n, ok = stamp.Int(v)
+	return n, ok && n >= -1 && n <= maxMillis
 }
 
 const maxMillis = 1 << 40
@@ -306,7 +313,11 @@ func (p *Parser) http(r *record.Record, c *cursor) record.Reason {
 		if end < 0 {
 			return record.Truncated
 		}
-		p.captured(r, group, c.line[c.at+1:c.at+end:c.at+end])
+		captures := p.captures.request
+		if group > 0 {
+			captures = p.captures.response
+		}
+		p.captured(r, captures, c.line[c.at+1:c.at+end:c.at+end])
 		if c.at += end + 1; c.ends() {
 			return record.Truncated
 		}
@@ -353,14 +364,4 @@ func (p *Parser) handshake(r *record.Record, c *cursor) {
 	if !field.Absent(cipher) {
 		r.TLSCipher = cipher
 	}
-}
-
-// plain returns v with its escapes undone.
-func (p *Parser) plain(v []byte) []byte {
-	if bytes.IndexByte(v, '#') < 0 {
-		return v
-	}
-	start := len(p.arena)
-	p.arena = escape.AppendMarked(p.arena, v, escape.Hash)
-	return p.arena[start:len(p.arena):len(p.arena)]
 }
