@@ -20,7 +20,7 @@ func (m *Machine) backtrack(line []byte) bool {
 		}
 		in := &insts[pc]
 		m.steps++
-		if in.marked && !m.mark(in.row, at) {
+		if in.marked && !m.free(in.row, at) {
 			ok = false
 			continue
 		}
@@ -152,17 +152,19 @@ func (m *Machine) lazy(pc int32, line []byte, at int) (to int, ok bool) {
 		m.short = true
 		return at, false
 	}
-	for to = at; mark(row, to); to++ {
+	for ; ; at = to + 1 {
+		if to, ok = sweep(row, in.set, line, at); !ok {
+			return to, false
+		}
+		m.steps += to - at
 		ways := in.look.at(line, to)
 		if ok = ways&byOut != 0 && boundary(line, to); ok && ways&byArg != 0 {
 			m.push(job{pc, int32(to + 1), none})
 		}
 		if ok || ways&byArg == 0 {
-			break
+			return to, ok
 		}
 	}
-	m.steps += to - at
-	return to, ok
 }
 
 // search returns the first place from line[at] on where a match can begin, and leaves a job for those behind it.
@@ -184,10 +186,13 @@ func (in *inst) find(line []byte, at int) (to int, ok bool) {
 		}
 		return at + i, true
 	}
-	for to = at; to < len(line); to++ {
-		if in.look[line[to]]&byOut != 0 && boundary(line, to) {
+	for to = at; ; to++ {
+		to = in.set.span(line, to, len(line))
+		if to == len(line) {
+			return to, in.look[end]&byOut != 0
+		}
+		if boundary(line, to) {
 			return to, true
 		}
 	}
-	return to, in.look[end]&byOut != 0
 }

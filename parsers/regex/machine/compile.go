@@ -3,6 +3,7 @@ package machine
 import (
 	"fmt"
 	"regexp/syntax"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -21,7 +22,7 @@ func Compile(re *syntax.Regexp, groups []int) (*Program, error) {
 	if len(prog.Inst) > maxInsts {
 		return nil, fmt.Errorf("it makes a program of more than %d instructions", maxInsts)
 	}
-	c := compiler{from: prog, slots: map[uint32]int32{}}
+	c := compiler{from: prog, slots: map[uint32]int32{}, sets: map[[256]bool]*set{}}
 	for i, group := range groups {
 		c.slots[uint32(2*group)] = int32(2 * i)
 		c.slots[uint32(2*group+1)] = int32(2*i + 1)
@@ -39,8 +40,17 @@ func Compile(re *syntax.Regexp, groups []int) (*Program, error) {
 // compiler makes a program.
 type compiler struct {
 	from  *syntax.Prog
-	slots map[uint32]int32 // of places that are kept
+	slots map[uint32]int32   // of places that are kept
+	sets  map[[256]bool]*set // those there are
 	insts []inst
+}
+
+// set returns a set.
+func (c *compiler) set(has [256]bool) *set {
+	if c.sets[has] == nil {
+		c.sets[has] = newSet(has)
+	}
+	return c.sets[has]
 }
 
 // search puts `(?s:.*?)` before the program: what is not anchored may begin anywhere.
@@ -70,7 +80,6 @@ func (c *compiler) next(pc int) int32 {
 // translate makes an instruction of each that can be reached. The others fail.
 func (c *compiler) translate() {
 	c.insts = make([]inst, len(c.from.Inst))
-	sets := map[set]*set{}
 	begin := c.next(c.from.Start)
 	reached := make([]bool, len(c.insts))
 	reached[begin] = true
@@ -101,12 +110,8 @@ func (c *compiler) translate() {
 			in.op, in.condition = assert, syntax.EmptyOp(from.Arg)
 		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
 			class := classOf(from)
-			s := newSet(&class)
-			if sets[s] == nil {
-				sets[s] = &s
-			}
-			in.op, in.set, in.runes = runes, sets[s], &class
-			if !s.has[utf8.RuneSelf] {
+			in.op, in.set, in.runes = runes, c.set(firstBytes(&class)), &class
+			if some, _ := beyondASCII(&class); !some {
 				in.op = ascii
 			}
 		}
@@ -136,16 +141,17 @@ func (c *compiler) spans() {
 		}
 		loops := func(body int32) bool {
 			b := &c.insts[body]
-			return b.op.takesRune() && b.set.whole && b.out == int32(pc)
+			if !b.op.takesRune() || b.out != int32(pc) {
+				return false
+			}
+			some, all := beyondASCII(b.runes)
+			return all || !some
 		}
 		switch {
 		case loops(in.out):
-			in.op, in.set, in.alone = greedy, c.insts[in.out].set, true
-			for _, on := range in.look {
-				in.alone = in.alone && on != byOut|byArg
-			}
+			in.op, in.set, in.alone = greedy, c.insts[in.out].set, !slices.Contains(in.look[:], byOut|byArg)
 		case loops(in.arg):
-			in.op, in.set = lazy, c.insts[in.arg].set
+			in.op, in.set = lazy, c.set(in.look.only(byArg))
 		}
 	}
 	if first := &c.insts[c.next(c.from.Start)]; first.op == lazy && c.from.Start == len(c.from.Inst)-2 {

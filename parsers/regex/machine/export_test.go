@@ -13,5 +13,8 @@ func (m *Machine) Steps() int { return m.steps }
 // Short reports whether there was too little memory to try one way after the other for the last line.
 func (m *Machine) Short() bool { return m.short }
 
+// Memory returns how much memory there is for backtracking, in bytes.
+func (m *Machine) Memory() int { return 8*cap(m.marks.words) + 12*cap(m.jobs) }
+
 // Insts returns the program's size.
 func (p *Program) Insts() int { return len(p.insts) }

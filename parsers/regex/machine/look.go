@@ -24,6 +24,14 @@ func (l *look) at(line []byte, at int) ways {
 	return l[end]
 }
 
+// only returns the bytes before which there are these ways on and no others.
+func (l *look) only(w ways) (has [256]bool) {
+	for b := range has {
+		has[b] = l[b] == w
+	}
+	return has
+}
+
 // next is the bytes, and the end, that may be next where an instruction leads to a match. There may be too many in it, not too few.
 type next [(256 + 1 + 63) / 64]uint64
 

@@ -55,12 +55,15 @@ func (m *Machine) push(j job) {
 	m.jobs = append(m.jobs, j)
 }
 
-// mark marks that an instruction has been run at line[at], and reports whether it was not before.
-func (m *Machine) mark(i int32, at int) bool {
-	row := m.marks.row(i)
-	if row == nil {
+// free reports whether no instruction of a row has been at line[at], and marks it.
+func (m *Machine) free(i int32, at int) bool {
+	r := &m.marks.rows[i]
+	if r.line != m.marks.line && m.marks.newRow(i) == nil {
 		m.short = true
 		return false
 	}
-	return mark(row, at)
+	word, bit := &m.marks.words[r.at+at>>6], uint64(1)<<(at&63)
+	free := *word&bit == 0
+	*word |= bit
+	return free
 }

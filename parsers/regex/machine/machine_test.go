@@ -198,7 +198,7 @@ func random(r *rand.Rand, depth int) string {
 func TestRandom(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	letters := []string{"a", "b", "a", "ab", "é", "k", "\u212a", " ", "\n", `"`, "\xff", "\xc3", "\xa9", "€", "\xe2\x82", "\ufffd", "_"}
-	for range 20_000 {
+	for range 10_000 {
 		expression := random(r, 1+r.IntN(4))
 		if _, err := syntax.Parse(expression, syntax.Perl); err != nil || len(expression) > 200 {
 			continue
@@ -248,9 +248,6 @@ func TestWorstLine(t *testing.T) {
 		m := machine.New(p)
 		steps := func(size int) int {
 			m.Match(bytes.Repeat([]byte(piece), size/len(piece)))
-			if m.Short() {
-				t.Logf("%q on %d bytes: by threads", expression, size)
-			}
 			return m.Steps()
 		}
 		small, large := steps(4<<10), steps(64<<10)
@@ -270,6 +267,42 @@ func TestWorstLine(t *testing.T) {
 	f(`^(?:(?:x?){30}z?){10}y`, "x")
 	f(`(?:\w+\s?)+$`, "a ")
 	f(`(?:é+)+x`, "é")
+}
+
+// TestShort runs expressions on lines for which there is too little memory to try one way after the other.
+func TestShort(t *testing.T) {
+	f := func(expression, line string, short bool) {
+		t.Helper()
+		p := compile(t, expression)
+		m := machine.New(p)
+		m.Match([]byte(line))
+		if m.Short() != short {
+			t.Errorf("%q on %d bytes: short %v", expression, len(line), m.Short())
+		}
+		if n := m.Memory(); n > 2<<20 {
+			t.Errorf("%q on %d bytes: %d bytes of memory", expression, len(line), n)
+		}
+		check(t, expression, line)
+	}
+	x := strings.Repeat("x", 64<<10)
+	many := strings.Repeat(x[:500]+"a", 130) + "w"
+	f(`^(?:(?:x*a){130}(w)|.*(y))`, many, true)                                  // rows of greedy spans
+	f(`^(?:(?:x*?a){130}(w)|.*(y))`, many, true)                                 // of lazy ones
+	f(`^(?:(?:x?z?a){130}(w)|.*(y))`, strings.Repeat("xa", 130)+"w"+x, true)     // of others
+	f(`^(?:(?:x*a){60}(w)|.*(y))`, strings.Repeat(x[:500]+"a", 60)+"w"+x, false) // fewer rows
+	f(`^(?:(x)|(b)|(xx))*c`, x+"c", true)                                        // jobs, without which there is a match
+	f(`^(?:(x)|(b)|(xx))*c`, x, true)                                            // and none
+	f(`(?:a|b)(x)*c`, x+x[:200]+"axc", false)
+}
+
+func TestCompileError(t *testing.T) {
+	re, err := syntax.Parse(strings.Repeat("a{1000}", 66), syntax.Perl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := machine.Compile(re, nil); err == nil || !strings.Contains(err.Error(), "more than 65536 instructions") {
+		t.Error(err)
+	}
 }
 
 func TestAllocatesNothing(t *testing.T) {

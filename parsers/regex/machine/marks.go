@@ -55,14 +55,6 @@ func (m *marks) newRow(i int32) []uint64 {
 	return m.words[at:m.used]
 }
 
-// mark marks a place and reports whether it was free.
-func mark(row []uint64, at int) bool {
-	word, bit := &row[at>>6], uint64(1)<<(at&63)
-	free := *word&bit == 0
-	*word |= bit
-	return free
-}
-
 // sweep goes over the bytes of set from line[from] on, as far as they go and nobody has been, and marks where it was and where it
 // came to. It reports where that is, and whether it was free.
 func sweep(row []uint64, set *set, line []byte, from int) (to int, free bool) {

@@ -24,7 +24,7 @@ type inst struct {
 	out, arg  int32          // the ways on. A fork prefers out; arg is a capture's slot
 	behind    int32          // a text's way on. Its out is behind its first rune
 	look      *look          // of a fork
-	set       *set           // of one rune, and of a span
+	set       *set           // of one rune: how it may begin; of a span: what it goes over without looking; of a search the same
 	runes     *syntax.Inst   // of one rune
 	text      []byte         // of a text; of a search, what all it looks for begins with
 }
@@ -42,8 +42,8 @@ const (
 	assert     // a condition that takes no bytes
 	capture    // of a place
 	fork       // out, or else arg
-	greedy     // a fork: out is one more rune of the set, arg what follows
-	lazy       // a fork: out is what follows, arg one more rune of the set
+	greedy     // a fork: out is one more rune of a class, arg what follows
+	lazy       // a fork: out is what follows, arg one more rune of a class
 	search     // a lazy one of all runes, before everything else
 )
 

@@ -7,12 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// set is the bytes that runes of a class begin with.
+// set is a set of bytes.
 type set struct {
-	has   [256]bool
-	kind  kind
-	but   byte // of allBut
-	whole bool // all bytes from 0x80 on are in it with all of the runes they are part of, or none is
+	has  [256]bool
+	kind kind
+	but  byte // of allBut
 }
 
 type kind uint8
@@ -24,19 +23,10 @@ const (
 	everything
 )
 
-// newSet returns the set of an InstRune.
-func newSet(class *syntax.Inst) set {
-	var s set
-	for b := range rune(utf8.RuneSelf) {
-		s.has[b] = class.MatchRune(b)
-	}
-	beyond, all := reaches(class)
-	for b := utf8.RuneSelf; b < len(s.has); b++ {
-		s.has[b] = beyond
-	}
-	s.whole = all || !beyond
+func newSet(has [256]bool) *set {
+	s := &set{has: has}
 	missing := 0
-	for b, in := range s.has {
+	for b, in := range has {
 		if !in {
 			missing++
 			s.but = byte(b)
@@ -51,22 +41,35 @@ func newSet(class *syntax.Inst) set {
 	return s
 }
 
-// reaches reports whether a class has runes that are not ASCII, and whether it has all of those.
-func reaches(class *syntax.Inst) (beyond, all bool) {
-	pairs := class.Rune
-	switch len(pairs) {
-	case 0:
-		return false, false
-	case 1:
+// firstBytes returns the bytes that what an InstRune takes may begin with. Of those that are not ASCII they are all or none.
+func firstBytes(class *syntax.Inst) (has [256]bool) {
+	beyond, _ := beyondASCII(class)
+	for b := range rune(len(has)) {
+		if b < utf8.RuneSelf {
+			has[b] = class.MatchRune(b)
+		} else {
+			has[b] = beyond
+		}
+	}
+	return has
+}
+
+// beyondASCII reports whether an InstRune takes runes that are not ASCII: some, and if so, all.
+func beyondASCII(class *syntax.Inst) (some, all bool) {
+	if len(class.Rune) == 1 {
+		some = class.Rune[0] >= utf8.RuneSelf
 		if syntax.Flags(class.Arg)&syntax.FoldCase != 0 {
-			for r := unicode.SimpleFold(pairs[0]); r != pairs[0]; r = unicode.SimpleFold(r) {
-				beyond = beyond || r >= utf8.RuneSelf
+			for r := unicode.SimpleFold(class.Rune[0]); r != class.Rune[0]; r = unicode.SimpleFold(r) {
+				some = some || r >= utf8.RuneSelf
 			}
 		}
-		return beyond || pairs[0] >= utf8.RuneSelf, false
+		return some, false
 	}
-	low, high := pairs[len(pairs)-2], pairs[len(pairs)-1]
-	return high >= utf8.RuneSelf, low <= utf8.RuneSelf && high == unicode.MaxRune
+	if n := len(class.Rune); n > 0 {
+		low, high := class.Rune[n-2], class.Rune[n-1]
+		return high >= utf8.RuneSelf, low <= utf8.RuneSelf && high == unicode.MaxRune
+	}
+	return false, false
 }
 
 // span returns where from `from` on the first byte is that is not in s, or `to`.
