@@ -299,8 +299,17 @@ func TestNew_Success(t *testing.T) {
 	}
 	f("haproxy", Options{Location: berlin}, sampleOf("haproxy"), "@timestamp", "2025-10-10T11:55:36.043Z")
 	f("krakend", Options{Location: berlin}, sampleOf("krakend"), "@timestamp", "2025-10-10T09:55:36Z")
+	f("haproxy %ci:%cp [%tr] %Ta", Options{Location: berlin}, "203.0.113.7:80 [10/Oct/2025:13:55:36.043] 43", "@timestamp", "2025-10-10T11:55:36.043Z")
+	f("haproxy %ci:%cp [%trg] %Ta", Options{Location: berlin}, "203.0.113.7:80 [10/Oct/2025:13:55:36 +0000] 43", "@timestamp", "2025-10-10T13:55:36Z")
+	f("haproxy_clf", Options{Location: berlin}, "203.0.113.7:80 [10/Oct/2025:13:55:36.043] fe/f1: Connection error", "@timestamp", "2025-10-10T11:55:36.043Z")
+	f("haproxy %ci:%cp [%trg] %Ta", Options{Time: "end"}, "203.0.113.7:80 [10/Oct/2025:13:55:36 +0000] 43", "@timestamp", "2025-10-10T13:55:36.043Z")
 	f("auto", Options{Location: berlin}, sampleOf("squid"), "@timestamp", "2025-10-10T11:55:36.043Z")
 	f("auto", Options{Location: berlin}, sampleOf("haproxy"), "@timestamp", "2025-10-10T11:55:36.043Z")
+	f(`log-format "%ci:%cp [%tr] %ST"`, Options{}, "203.0.113.7:80 [10/Oct/2025:13:55:36.043] 200", "http.response.status_code", "200")
+	// HAProxy's, as JSON: docs/formats/haproxy.md
+	f("json", Options{Fields: map[string]string{"took": "event.duration:ms", "be": "service.name"}},
+		`{"time": "10/Oct/2025:13:55:36 +0000", "method": "GET", "url": "/a?b", "status_code": 200, "took": 43, "be": "orders"}`, "event.duration", "43000000")
+	f("json", Options{Fields: map[string]string{"took": "event.duration:ms"}}, `{"time": 1760097336043, "method": "GET", "url": "/a", "status_code": -1, "took": -1}`, "url.path", `"/a"`)
 	// the user's own
 	f("csv ts|path|took", Options{Fields: map[string]string{"took": "event.duration:s"}}, "1700000000|/a,b|0.25", "event.duration", "250000000")
 	f(`csv "ts","path"`, Options{}, `"1700000000","/a""b"`, "url.path", `"/a\"b"`)

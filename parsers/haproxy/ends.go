@@ -220,7 +220,10 @@ func (it *item) begin(b, before []byte) int {
 		return lastRequest(b)
 	}
 	n := bytes.LastIndex(b, before)
-	if n < 0 {
+	switch {
+	case n < 0 && it.mayBeEmpty():
+		return len(b)
+	case n < 0:
 		return -1
 	}
 	n += len(before)

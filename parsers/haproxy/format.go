@@ -232,11 +232,14 @@ func (f *Format) seal() error {
 		if !last {
 			it.stop = []byte(f.items[i+1].literal)
 		}
+		it.solid = it.solid && !strings.HasPrefix(it.literal, " ") // else it is none with a space
 		it.second = i > 0 && it.shape == inBraces && f.items[i-1].shape == inBraces && f.items[i-1].quoted == it.quoted
 		before = it.literal
 	}
+	listed := false
 	for f.last = len(f.items); f.last > 0; f.last-- {
-		if it := &f.items[f.last-1]; it.take != asHeaderList && (it.take != aside || !it.raw) {
+		it := &f.items[f.last-1]
+		if listed = listed || it.take == asHeaderList; it.take != asHeaderList && (!it.raw || it.take != aside && !listed) {
 			break
 		}
 	}

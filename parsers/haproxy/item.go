@@ -33,6 +33,7 @@ const (
 	aside         taking = iota
 	asOp                 // what the op says
 	asNumber             // the same, of a number that may have a plus before it, or be -1: none
+	asTimer              // a length of time that nothing is made of
 	asTotal              // how long it took
 	asConnect            // until the server was connected, the upstream's first part
 	asAnswer             // from then until it began to answer, the second
@@ -65,6 +66,7 @@ type item struct {
 	json    bool  // the same, by the converter json
 	quotes  bool  // is in quotes when +Q is on, by HAProxy itself
 	quoted  bool  // +Q is on, and these quotes are its own: not the literals'
+	solid   bool  // has no spaces
 	raw     bool  // strangers write it, and nothing in it is escaped
 	cookie  bool
 	placed  bool // by the config's fields
@@ -204,6 +206,7 @@ func (it *item) fill(take taking, action field.Action, f record.Field) {
 // alias says what the value of a name is. hex: +X is on. What is not known is left aside.
 func (it *item) alias(name string, hex bool) {
 	it.quotes = strings.Contains(" H HM HP HPO HQ HU HV ID OG CC CS b bi ci f fi ft hr hrl hs hsl r s si sslc sslv ", " "+name+" ")
+	it.solid = strings.Contains(" B ST Ta Tc Td Th Ti TR Tr Tq Tt Tu Tw Ts U ac b bc bi bp bq ci cp f fc fi fp ft lc ms pid rc rt s sc si sp sq sslc sslv ts tsc ", " "+name+" ")
 	if hex && strings.Contains(" ci fi bi si Ts ", " "+name+" ") {
 		it.quotes = false
 	}
@@ -225,6 +228,8 @@ func (it *item) alias(name string, hex bool) {
 		if !hex {
 			it.fill(asOp, field.TimeMillis, record.NoField)
 		}
+	case "Th", "Ti", "TR", "Tq", "Tw", "Td":
+		it.take = asTimer
 	case "Ta":
 		it.fill(asTotal, field.Span, record.Duration)
 		it.rank = 1

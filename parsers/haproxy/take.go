@@ -12,10 +12,13 @@ import (
 
 // take does with an item's value what the format says. What a stranger wrote and is not what its place asks for is left aside.
 func (p *Custom) take(r *record.Record, f *Format, it *item, v []byte) record.Reason {
+	if it.solid && bytes.IndexByte(v, ' ') >= 0 {
+		return record.Unexpected
+	}
 	switch it.take {
 	case aside:
 		return record.None
-	case asTotal, asConnect, asAnswer:
+	case asTimer, asTotal, asConnect, asAnswer:
 		return p.timer(r, it, v)
 	case asNumber, asRetries:
 		if len(v) > 1 && v[0] == '+' {
@@ -79,7 +82,7 @@ func (p *Custom) timer(r *record.Record, it *item, v []byte) record.Reason {
 		p.connect = n
 	case it.take == asAnswer:
 		p.answer = n
-	case n >= 0:
+	case it.take == asTotal && n >= 0:
 		r.DurationNanos = n * milli
 	}
 	return record.None
