@@ -44,6 +44,9 @@ type timed struct {
 // zoneless are the formats that write no zone. It is never written.
 var zoneless = map[string]bool{"haproxy": true, "krakend": true, "iis": true, "w3c": true}
 
+// holdsZoneless are the formats of which some lines are of such a format: of haproxy_clf, connections that failed. It is never written.
+var holdsZoneless = map[string]bool{"auto": true, "haproxy_clf": true}
+
 // Parse reads each record's Line. Which format a line is may change with each, so they are read one by one.
 func (t *timed) Parse(recs []record.Record) {
 	for i := range recs {

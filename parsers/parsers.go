@@ -67,7 +67,7 @@ func New(spec string, o Options) (func() Parser, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name := strings.TrimSpace(spec); o.Location != nil && isName(name) && name != "auto" && !zoneless[name] {
+	if name := strings.TrimSpace(spec); o.Location != nil && isName(name) && !zoneless[name] && !holdsZoneless[name] {
 		return nil, fmt.Errorf("timezone: the times of the format %s have their zone, or are UTC", name)
 	}
 	return adjusted(newParser, o)

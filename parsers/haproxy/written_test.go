@@ -53,10 +53,9 @@ func TestAsBuiltIn(t *testing.T) {
 	}
 }
 
-// request is what a line is written of.
+// truth is what a line is written of.
 type truth struct {
 	values map[string]string // by alias, as they are; "" is none
-	ms     int64
 }
 
 func newTruth(r *rand.Rand) truth {
@@ -272,11 +271,18 @@ func (tr truth) differs(r *record.Record, format string) string {
 		name      string
 		got, want any
 	}{
-		{"client", string(r.ClientAddress), client}, {"port", int64(r.ClientPort), number("cp")},
-		{"method", string(r.Method), method}, {"url", string(r.URL), target},
-		{"service", string(r.Service), service}, {"server", string(r.UpstreamAddress), server},
-		{"status", int64(r.Status), number("ST")}, {"sent", r.ResponseBytes, number("B")}, {"received", r.RequestBytes, number("U")},
-		{"upstream", r.UpstreamNanos, millis(upstream)}, {"duration", r.DurationNanos, millis(duration)}, {"tries", int64(r.Tries), tries},
+		{"client", string(r.ClientAddress), client},
+		{"port", int64(r.ClientPort), number("cp")},
+		{"method", string(r.Method), method},
+		{"url", string(r.URL), target},
+		{"service", string(r.Service), service},
+		{"server", string(r.UpstreamAddress), server},
+		{"status", int64(r.Status), number("ST")},
+		{"sent", r.ResponseBytes, number("B")},
+		{"received", r.RequestBytes, number("U")},
+		{"upstream", r.UpstreamNanos, millis(upstream)},
+		{"duration", r.DurationNanos, millis(duration)},
+		{"tries", int64(r.Tries), tries},
 		{"seconds", r.TimeNanos / 1e6 % 60_000, (1_233_922_440_000 + sinceMinute(v["tr"])) % 60_000},
 	} {
 		if c.got != c.want {
