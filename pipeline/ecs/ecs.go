@@ -10,8 +10,9 @@ package ecs
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
-	"time"
+	"unsafe"
 
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
@@ -48,11 +49,24 @@ type Options struct {
 // Of a malformed record it writes `@timestamp` (r.TimeNanos, which the caller has set to a time near it: a data stream
 // refuses documents without one), the line and the error.
 func Append(dst []byte, r *record.Record, o *Options) []byte {
-	if o == nil {
-		o = &Options{}
+	var w Writer
+	if o != nil {
+		w.Options = *o
 	}
+	return w.Append(dst, r)
+}
+
+// Writer is Append for many records with the same options. It is used by one goroutine.
+type Writer struct {
+	Options
+	clock clock
+}
+
+// Append is the package's Append.
+func (w *Writer) Append(dst []byte, r *record.Record) []byte {
+	o := &w.Options
 	dst = append(dst, `{"@timestamp":"`...)
-	dst = time.Unix(0, r.TimeNanos).UTC().AppendFormat(dst, time.RFC3339Nano)
+	dst = w.clock.append(dst, r.TimeNanos)
 	dst = append(dst, '"', ',')
 	if o.Document {
 		dst = append(dst, `"ecs":{"version":"`+Version+`"},`...)
@@ -89,9 +103,19 @@ func text(dst []byte, key string, value []byte) []byte {
 	if len(value) == 0 {
 		return dst
 	}
-	dst = append(dst, key...)
-	dst = appendEscaped(dst, value)
-	return append(dst, '"', ',')
+	return appendText(append(dst, key...), value)
+}
+
+// appendText appends a value that is not empty, the quote behind it and a comma.
+func appendText(dst, value []byte) []byte {
+	dst = slices.Grow(dst, len(value)+2)
+	n := len(dst)
+	end := n + len(value)
+	if b := dst[:end+2]; copyPlain(&b[n], &value[0], len(value)) == len(value) {
+		b[end], b[end+1] = '"', ','
+		return b
+	}
+	return append(appendEscaped(dst, value), '"', ',')
 }
 
 // number appends an integer value unless it is absent. key is the key with its quotes and colon.
@@ -99,9 +123,7 @@ func number(dst []byte, key string, value int64) []byte {
 	if value < 0 {
 		return dst
 	}
-	dst = append(dst, key...)
-	dst = strconv.AppendInt(dst, value, 10)
-	return append(dst, ',')
+	return append(appendNumber(append(dst, key...), value), ',')
 }
 
 func appendRecord(dst []byte, r *record.Record) []byte {
@@ -157,9 +179,9 @@ func only(dst []byte, keys string, value []byte) []byte {
 	if len(value) == 0 {
 		return dst
 	}
-	dst = append(dst, keys...)
-	dst = appendEscaped(dst, value)
-	return append(dst, `"},`...)
+	dst = appendText(append(dst, keys...), value)
+	dst[len(dst)-1] = '}'
+	return append(dst, ',')
 }
 
 func appendError(dst []byte, r *record.Record) []byte {
@@ -189,7 +211,7 @@ func appendEvent(dst []byte, r *record.Record, o *Options) []byte {
 	default:
 		dst = append(dst, `"kind":"event","category":["web"],"type":["access"],"outcome":"failure",`...)
 	}
-	dst = label(dst, `"dataset":`, o.Dataset)
+	dst = label(dst, `"dataset":"`, o.Dataset)
 	if !malformed {
 		dst = number(dst, `"duration":`, r.DurationNanos)
 	}
@@ -201,11 +223,11 @@ func appendEvent(dst []byte, r *record.Record, o *Options) []byte {
 
 func appendGateway(dst []byte, r *record.Record, o *Options) []byte {
 	dst, gateway := open(dst, `"gateway":{`)
-	dst = label(dst, `"shard":`, o.Shard)
+	dst = label(dst, `"shard":"`, o.Shard)
 	if r.Reason.Malformed() {
 		return shut(dst, gateway)
 	}
-	dst = label(dst, `"kind":`, r.Kind)
+	dst = label(dst, `"kind":"`, r.Kind)
 	dst = text(dst, `"route":"`, r.Route)
 	dst = text(dst, `"consumer":"`, r.Consumer)
 	dst = text(dst, `"stage":"`, r.Stage)
@@ -226,23 +248,15 @@ func appendLog(dst []byte, r *record.Record, o *Options) []byte {
 	if o.Document {
 		dst = number(dst, `"offset":`, r.Offset)
 	}
-	if o.Path != "" {
-		dst = append(dst, `"file":{"path":`...)
-		dst = AppendString(dst, o.Path)
-		dst = append(dst, `},`...)
-	}
+	dst = only(dst, `"file":{"path":"`, bytesOf(o.Path))
 	return shut(dst, log)
 }
 
-// label is text for a string: a value that is the same for many records. key ends in its colon.
-func label(dst []byte, key, value string) []byte {
-	if value == "" {
-		return dst
-	}
-	dst = append(dst, key...)
-	dst = AppendString(dst, value)
-	return append(dst, ',')
-}
+// label is text for a string: a value that is the same for many records.
+func label(dst []byte, key, value string) []byte { return text(dst, key, bytesOf(value)) }
+
+// bytesOf returns s as bytes, which must only be read.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // address returns a without the brackets and the zone an IPv6 address may be logged with: Elasticsearch's `ip` takes neither.
 func address(a []byte) []byte {
