@@ -110,6 +110,7 @@ func newHTTPTransport(c *Config) (*http.Transport, error) {
 		t = &http.Transport{}
 	}
 	t = t.Clone()
+	straight(t)
 	t.MaxIdleConnsPerHost = c.Concurrency
 	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName, InsecureSkipVerify: c.SkipVerify}
 	if c.CAFile != "" {

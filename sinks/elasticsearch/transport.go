@@ -1,7 +1,9 @@
 package elasticsearch
 
 import (
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 )
@@ -13,7 +15,7 @@ import (
 type payload struct {
 	parts [][]byte
 	size  int64
-	open  sync.WaitGroup // readers not closed
+	open  sync.WaitGroup // readers not closed, and what they write
 }
 
 // reader returns a new reader of the whole payload.
@@ -63,6 +65,76 @@ func (r *payloadReader) Close() error {
 		r.payload.open.Done()
 	}
 	return nil
+}
+
+// writeTo writes up to n bytes of what is left to w. Close does not wait for it: wait does.
+func (r *payloadReader) writeTo(w io.Writer, n int64) (written int64, err error) {
+	for written < n && err == nil {
+		var part []byte
+		if part, err = r.begin(n - written); part == nil {
+			break
+		}
+		k := 0
+		k, err = w.Write(part)
+		r.end(k)
+		written += int64(k)
+	}
+	return written, err
+}
+
+// begin returns what is left of the part at hand, at most n bytes, nil when nothing is, and keeps wait from returning until end.
+func (r *payloadReader) begin(n int64) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+		return nil, http.ErrBodyReadAfterClose
+	case len(r.parts) == 0:
+		return nil, nil
+	}
+	r.payload.open.Add(1)
+	part := r.parts[0][r.at:]
+	return part[:min(int64(len(part)), n)], nil
+}
+
+// end takes the first n bytes of what begin has returned as read.
+func (r *payloadReader) end(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.at += n; r.at == len(r.parts[0]) {
+		r.parts, r.at = r.parts[1:], 0
+	}
+	r.payload.open.Done()
+}
+
+// conn writes a payload from where it is. Package http would copy it through a buffer of 32 KiB, and wake the server for each.
+type conn struct{ net.Conn }
+
+// ReadFrom is what package http calls for a request's body.
+func (c conn) ReadFrom(from io.Reader) (int64, error) {
+	if l, ok := from.(*io.LimitedReader); ok {
+		if r, ok := l.R.(*payloadReader); ok {
+			n, err := r.writeTo(c.Conn, l.N)
+			l.N -= n
+			return n, err
+		}
+	}
+	return io.Copy(c.Conn, from)
+}
+
+// straight makes t's connections without TLS write payloads from where they are.
+func straight(t *http.Transport) {
+	dial := t.DialContext
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return conn{c}, nil
+	}
 }
 
 // transport tells package http what it cannot see in a payload: its length, so that the request is not sent in chunks, and
