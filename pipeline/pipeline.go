@@ -306,35 +306,3 @@ func (p *Pipeline) addShard(b *batch.Partition) *shard {
 	p.shards = append(p.shards, s)
 	return s
 }
-
-// bodyPool keeps the buffers of a record sink's bodies.
-type bodyPool struct {
-	mu   sync.Mutex
-	free []*Body
-}
-
-// maxBodies and maxBody bound what a bodyPool keeps.
-const (
-	maxBodies = 16
-	maxBody   = 4 << 20
-)
-
-func (p *bodyPool) get() *Body {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n := len(p.free); n > 0 {
-		b := p.free[n-1]
-		p.free = p.free[:n-1]
-		return b
-	}
-	return &Body{}
-}
-
-func (p *bodyPool) put(b *Body) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.free) < maxBodies && cap(b.Bytes) <= maxBody {
-		b.Bytes, b.Docs, b.Done = b.Bytes[:0], 0, nil
-		p.free = append(p.free, b)
-	}
-}
