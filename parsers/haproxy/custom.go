@@ -60,10 +60,6 @@ func (p *Custom) Read(r *record.Record) {
 	header := syslog.Header(r.Line)
 	message := r.Line[header:]
 	p.last = nameOf(p.name, p.formats[0])
-	if isNotice(message) {
-		field.Pass(r)
-		return
-	}
 	var why record.Reason
 	var column int
 	for at := header; at >= 0; at -= max(header, 1) { // what looks like a header may be of the format
@@ -79,12 +75,15 @@ func (p *Custom) Read(r *record.Record) {
 			}
 		}
 	}
-	if bytes.HasPrefix(message, connect) || isFailed(message) {
+	switch {
+	case isNotice(message):
+		field.Pass(r)
+	case bytes.HasPrefix(message, connect) || isFailed(message):
 		p.own.Read(r)
 		p.last = p.own.Format()
-		return
+	default:
+		r.Fail(why, min(column, len(r.Line)))
 	}
-	r.Fail(why, min(column, len(r.Line)))
 }
 
 // isFailed reports whether line is of a connection that failed: `10.0.0.1:56059 [03/Dec/2012:17:35:10.380] frt/f1: message`.
@@ -201,6 +200,9 @@ func (p *Custom) finish(r *record.Record, f *Format) record.Reason {
 		if r.TimeNanos = 0; !r.TimeFromArrival() {
 			return record.NoTime
 		}
+	}
+	if f.written && r.DurationNanos > 0 {
+		r.TimeNanos -= r.DurationNanos
 	}
 	r.Kind = "haproxy"
 	return record.None

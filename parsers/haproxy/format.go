@@ -19,6 +19,7 @@ type Format struct {
 	optional int // from here on all items may be empty
 	captures Captures
 	local    bool // its times have no zone
+	written  bool // its times are of when the line was written, after all else
 	timed    bool
 	server   bool // it says which server was chosen
 }
@@ -193,6 +194,7 @@ func (f *Format) prefer() {
 		}
 	}
 	f.local = when != nil && when.local
+	f.written = when != nil && when.rank == ofLog
 	f.timed = when != nil
 	f.server = best[record.UpstreamAddress] != nil && best[record.UpstreamAddress].take == asServer
 }

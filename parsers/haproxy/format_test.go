@@ -103,6 +103,7 @@ func TestCustom(t *testing.T) {
 	f(`%ms %trg`, `655 06/Feb/2009:12:14:14 +0000`, `@timestamp=1233922454000000000`) // they are of another moment
 	f(`%{+X}Ts`, `498C2916`, `@timestamp=1233922326000000000`)
 	f(`%[accept_date] %ms`, `1233922454 655`, at)
+	f(`%[date(ms)] %Ta`, `1233922455655 1000`, at) // it was written when all was over
 	f(`%[request_date(ms)]`, `1233922454655`, at)
 	f(`%[date(us),ms_ltime("%Y-%m-%dT%H:%M:%S.%3N%z")] %tr`, `2009-02-06T13:00:00.655+0100 `+when, at)
 	f(`%[accept_date(ms),ms_utime("%d/%b/%Y:%H:%M:%S.%3N")]`, when, at)
@@ -128,6 +129,7 @@ func TestCustom(t *testing.T) {
 	f(`%t %Ta`, when+` 1x`, `bad_number at 26`)
 
 	// clients
+	f(`%t %[src]:%[src_port] %[be_name]/%[srv_name] %[txn.status]`, when+` 2001:db8::7:80 be/s1 200`, `source.ip=2001:db8::7`, `source.port=80`, `service.name=be`, `gateway.upstream.address=s1`, `http.response.status_code=200`)
 	f(`%t %ci:%cp x`, when+` 2001:db8::7:80 x`, `source.ip=2001:db8::7`, `source.port=80`)
 	f(`%t %{+X}ci:%{+X}cp`, when+` CB007107:1F90`, `source.ip=203.0.113.7`, `source.port=8080`)
 	f(`%t %{+X}ci`, when+` 20010DB8000000000000000000000007`, `source.ip=2001:db8::7`)
@@ -182,6 +184,7 @@ func TestCustom(t *testing.T) {
 	f(`%t %{+Q}hrl %{+Q}hsl`, when+` "a" "b"`, `request.2->url.domain`, `url.domain=b`)
 	f(`%t %ST %hrl %hsl`, when+` 200 a - c`, `request.3->url.domain`, `url.domain=c`)
 	f(`%t %{+Q}CC %{+Q}hrl`, when+` "S=a" "b" "c"`, `request.1->url.domain`, `%CC->user.name`, `user.name=S=a`, `url.domain=b`)
+	f(`%t %{+E}hr %ST`, when+` {a\]|b\\c#7D} 200`, `request.1->url.domain`, `request.2->user.name`, `url.domain=a]`, `user.name=b\c}`)
 	f(`%t %hr %ST`, when+` {a`, `truncated at 28`)
 
 	// names
@@ -200,6 +203,7 @@ func TestCustom(t *testing.T) {
 	f(`x%t`, `y`+when, `unexpected at 1`)
 	f(`%t x`, when+` xy`, `unexpected at 27`)
 	f(`%t`, `Proxy fe started.`, `blank at 0`)
+	f(`Proxy %t %ST`, `Proxy `+when+` 200`, `http.response.status_code=200`)
 	f(`%t: %ST`, `<134>1 2026-02-06T12:14:14Z lb haproxy 7 - - `+when+`: 200`, `http.response.status_code=200`)
 	f(`%[date,utime(%FT%TZ)] %ci: %ST`, `2026-02-06T12:14:14Z 203.0.113.7: 200`, `source.ip=203.0.113.7`) // which looks like a syslog header
 }

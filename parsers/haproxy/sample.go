@@ -33,7 +33,9 @@ func (it *item) sample(expression string) {
 	}
 	if alias := sameAs(name); alias != "" {
 		it.alias(alias, false)
-		it.quotes, it.hashed, it.shape = true, false, toLiteral
+		if it.quotes = true; it.hashed {
+			it.hashed, it.shape = false, toLiteral
+		}
 		it.raw = it.take == asPath || it.op.Field == record.URL || it.op.Field == record.Query
 		return
 	}

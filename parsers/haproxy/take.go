@@ -52,6 +52,9 @@ func (p *Custom) take(r *record.Record, f *Format, it *item, v []byte) record.Re
 			r.Flags = v
 		}
 	case asRequestHeaders, asResponseHeaders:
+		if it.escaped {
+			v = p.unslashed(v)
+		}
 		v = bytes.TrimSuffix(bytes.TrimPrefix(bytes.Trim(v, `"`), []byte{'{'}), []byte{'}'})
 		captures := f.captures.request
 		if it.take == asResponseHeaders {
