@@ -23,7 +23,7 @@ var references = map[string]string{
 		`"(?P<user_agent_original>.*)" "(?P<http_request_id>.*)" ".*" ".*" .* .* .* .* .* .*$`,
 	"traefik": `^.*? - .*? \[.{26}\] "[^"]*(?:"[^"]*)*?" (?P<http_response_status_code>-|\d+) (?:-|\d+)(?: (?:-|".*?") (?:-|"(?P<user_agent_original>.*)")(?: [^ ]+ (?:-|"(?P<gateway_route>.*)") (?:-|".*") [^ ]+ms)?)?$`,
 	"haproxy": `^[^ ]* \[[^ ]*\] (?:[^ ]*: ?.*|[^ ]* (?P<service_name>[^ /]*)/[^ ]* (?:[^ ]* ){0,7}?(?:[^ /]*/[^ /]*/[^ /]* \+?(?:-1|-|(?P<http_response_bytes>-0+|\d+))(?: .*)?|` +
-		`[^ /]*(?:/[^ /]*){4} \+?(?:-1|(?P<http_response_status_code>-0*|\d+)) \+?(?:-1|-0*|\d+) [^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ (?:\{[^}]*\} ?)*"(?P<request>[^"]*)(?:".*)?))$`,
+		`[^ /]*(?:/[^ /]*){4} \+?(?:-1|(?P<http_response_status_code>-0*|\d+)) \+?(?:-1|-0*|\d+) (?:[^ ]* ){5,37}(?:\{[^}]*\} ?)*"(?P<request>[^"]*)(?:".*)?))$`,
 	"aws_alb": `^[^ ]* [^ ]* [^ ]* [^ ]* [^ ]* [^ ]* [^ ]* [^ ]* (?P<http_response_status_code>[^ ]*) (?P<gateway_upstream_status_code>[^ ]*) (?P<http_request_bytes>[^ ]*) (?P<http_response_bytes>[^ ]*)(?: .*)?$`,
 	"aws_clb": `^[^ ]* (?P<service_name>"[^"]*"|[^ ]*) [^ ]* [^ ]* [^ ]* [^ ]* [^ ]* (?P<http_response_status_code>[^ ]*) (?P<gateway_upstream_status_code>[^ ]*) (?P<http_request_body_bytes>[^ ]*) (?P<http_response_body_bytes>[^ ]*)(?: .*)?$`,
 	"aws_cloudfront": `^[^\t]*\t[^\t]*\t[^\t]*\t(?P<http_response_bytes>[^\t]*)\t(?P<source_ip>[^\t]*)\t(?P<http_request_method>[^\t]*)\t(?P<service_name>[^\t]*)\t(?P<url_path>[^\t]*)\t(?P<http_response_status_code>[^\t]*)\t` +

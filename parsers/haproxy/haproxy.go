@@ -301,11 +301,9 @@ func (p *Parser) http(r *record.Record, c *cursor) record.Reason {
 	if reason := p.number(r, c, &opBytes); reason != record.None {
 		return reason
 	}
-	var words [5][]byte // cookies of request and response, state, connections, queues
-	for i := range words {
-		if words[i] = c.word(); len(words[i]) == 0 {
-			return record.Truncated
-		}
+	words, reason := c.session()
+	if reason != record.None {
+		return reason
 	}
 	end(r, words[2], words[3])
 	for group := 0; !c.ends() && c.line[c.at] == '{'; group++ {
@@ -345,6 +343,36 @@ func (p *Parser) http(r *record.Record, c *cursor) record.Reason {
 	c.at = min(c.at+end+2, len(c.line))
 	p.handshake(r, c)
 	return record.None
+}
+
+// maxCookie is how many spaces a cookie may have.
+const maxCookie = 32
+
+// session reads the cookies of request and response, state, connections and queues. A client may write spaces into its cookie, and what
+// looks like the rest: the five are those before a brace or a quote of which the fourth is connections.
+func (c *cursor) session() (words [5][]byte, reason record.Reason) {
+	var first [5][]byte
+	after := 0
+	for n := 1; n <= len(words)+maxCookie; n++ {
+		copy(words[:], words[1:])
+		if words[4] = c.word(); len(words[4]) == 0 && c.ends() {
+			if n <= len(words) {
+				return words, record.Truncated
+			}
+			break
+		}
+		if n < len(words) {
+			continue
+		}
+		if n == len(words) {
+			first, after = words, c.at
+		}
+		if !c.ends() && (c.line[c.at] == '{' || c.line[c.at] == '"') && bytes.Count(words[3], []byte{'/'}) == 4 {
+			return words, record.None
+		}
+	}
+	c.at = after
+	return first, record.None
 }
 
 // handshake reads what httpslog writes behind the request: errors, and `sni/TLSv1.3/cipher`.
