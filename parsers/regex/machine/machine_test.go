@@ -293,6 +293,7 @@ func TestShort(t *testing.T) {
 	f(`^(?:(x)|(b)|(xx))*c`, x+"c", true)                                        // jobs, without which there is a match
 	f(`^(?:(x)|(b)|(xx))*c`, x, true)                                            // and none
 	f(`(?:a|b)(x)*c`, x+x[:200]+"axc", false)
+	f(`^(?:(?:(x)|(b)|(xx))*(?:[zy]|zw)d|(.*))`, x+"zwd", true) // and another, which is not preferred
 }
 
 func TestCompileError(t *testing.T) {
