@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatemeter/gatemeter/parsers"
 	"github.com/gatemeter/gatemeter/parsers/field"
 	"github.com/gatemeter/gatemeter/pipeline"
 	"github.com/gatemeter/gatemeter/pipeline/redact"
@@ -28,8 +29,8 @@ func (l *loader) check(c *Config) {
 	if c.DataDir == "" {
 		l.at("data_dir", "is empty: cursors have to be kept somewhere")
 	}
-	if c.Listen != "" {
-		l.hostPort("listen", c.Listen)
+	if c.Listen != "" && l.hostPort("listen", c.Listen) && strings.HasPrefix(c.Listen, ":") {
+		l.at("listen", "%s names no host: write 127.0.0.1%[2]s, or 0.0.0.0%[2]s if every network may read it", quote(c.Listen), c.Listen)
 	}
 	l.between("workers", c.Workers, 0, 1024)
 	l.size("max_in_flight", c.MaxInFlight, 1<<20, 1<<40)
@@ -42,6 +43,7 @@ func (l *loader) check(c *Config) {
 	for name, s := range ordered(c.Sources) {
 		l.source("sources."+name, s)
 	}
+	l.sharedSources(c)
 	targets := map[string]string{}
 	for name, s := range ordered(c.Sinks) {
 		key := "sinks." + name
@@ -175,7 +177,75 @@ func (l *loader) redact(r *Redact) {
 	}
 }
 
+// Parsers returns what makes parsers of the source's lines. It is for one that has no mistakes but in its format.
+func (s *Source) Parsers() (func() parsers.Parser, error) {
+	var zone *time.Location
+	if s.Timezone != "" {
+		var err error
+		if zone, err = time.LoadLocation(s.Timezone); err != nil {
+			return nil, err
+		}
+	}
+	return parsers.New(s.Format, parsers.Options{Escape: s.Escape, Fields: s.Fields, Time: s.Time, Location: zone})
+}
+
+// sharedSources reports what two sources cannot share, and warns of files that both would read.
+func (l *loader) sharedSources(c *Config) {
+	sockets, stream := map[string]string{}, ""
+	if c.Listen != "" {
+		sockets["tcp "+c.Listen] = "listen"
+	}
+	type glob struct{ key, pattern string }
+	var globs []glob
+	for name, s := range ordered(c.Sources) {
+		key := "sources." + name
+		switch s.Type {
+		case "stdin":
+			if stream != "" {
+				l.at(key, "reads standard input, as %s does: there is only one", stream)
+			}
+			stream = key
+		case "syslog", "http":
+			for _, a := range s.Listen {
+				socket := socketOf(a)
+				if other := sockets[socket]; other != "" && other != key && !strings.HasSuffix(a, ":0") {
+					l.at(key+".listen", "%s is the address of %s too", quote(a), other)
+				}
+				sockets[socket] = key
+			}
+		case "file":
+			for _, p := range s.Paths {
+				p = filepath.Clean(p)
+				for _, g := range globs {
+					if g.key != key && (overlap(g.pattern, p) || overlap(p, g.pattern)) {
+						l.warn(key+".paths", quote(p)+" may match what "+g.key+" reads: a line counts in each source that reads it")
+						break
+					}
+				}
+				globs = append(globs, glob{key, p})
+			}
+		}
+	}
+}
+
+// overlap reports whether pattern matches path, itself perhaps a pattern.
+func overlap(pattern, path string) bool {
+	ok, _ := filepath.Match(pattern, path)
+	return ok || pattern == path
+}
+
+// socketOf returns an address without what says how bytes are read from its socket.
+func socketOf(address string) string {
+	scheme, rest, _ := strings.Cut(address, "://")
+	switch scheme {
+	case "udp", "unix", "unixgram":
+		return scheme + " " + rest
+	}
+	return "tcp " + rest
+}
+
 func (l *loader) source(key string, s *Source) {
+	before := len(l.errors)
 	l.size(key+".max_line", s.MaxLine, 1<<10, 255<<10)
 	if s.Escape != "" {
 		l.oneOf(key+".escape", s.Escape, "default", "json", "none")
@@ -193,6 +263,10 @@ func (l *loader) source(key string, s *Source) {
 	}
 	if s.Format == "" {
 		l.at(key+".format", "is empty: auto finds the format by itself")
+	} else if len(l.errors) == before {
+		if _, err := s.Parsers(); err != nil {
+			l.at(key+".format", "%v", err)
+		}
 	}
 	switch s.Type {
 	case "file":
@@ -273,6 +347,8 @@ func (l *loader) sink(key string, s *Sink) {
 func (l *loader) address(key, address string, schemes ...string) {
 	scheme, rest, ok := strings.Cut(address, "://")
 	switch {
+	case strings.Contains(address, "@") && scheme != "unixgram":
+		l.at(key, "has an @ in it: who logs in, and a password, cannot be given here, and would be printed")
 	case address == "":
 		l.at(key, "is missing: for example %s://127.0.0.1:2003", schemes[0])
 	case !ok:
@@ -283,8 +359,10 @@ func (l *loader) address(key, address string, schemes ...string) {
 		if !strings.HasPrefix(rest, "/") {
 			l.at(key, "%s: a socket's path begins with /", quote(address))
 		}
-	default:
-		l.hostPort(key, rest)
+	case l.hostPort(key, rest):
+		if host, port, _ := net.SplitHostPort(rest); host == "" || port == "0" {
+			l.at(key, "%s names no host or no port to send to", quote(address))
+		}
 	}
 }
 

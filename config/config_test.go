@@ -153,6 +153,51 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// TestEmptyVariables: an empty variable, as container tools make them of unset ones, is as if there were none.
+func TestEmptyVariables(t *testing.T) {
+	t.Setenv("GATEMETER_SINKS_GRAPHITE_ADDRESS", "")
+	t.Setenv("GATEMETER_METRICS_PERCENTILES", "")
+	t.Setenv("GATEMETER_SOURCES_EDGE_PATHS", "")
+	t.Setenv("GATEMETER_LISTEN", "")
+	c, warnings, err := Load("testdata/design.good.yaml")
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(err, warnings)
+	}
+	if c.Sinks["graphite"].Address == "" || len(c.Metrics.Percentiles) == 0 || len(c.Sources["edge"].Paths) == 0 || c.Listen == "" {
+		t.Errorf("an empty variable takes the file's value away: %+v %+v", c, c.Metrics)
+	}
+}
+
+// TestWarnings: what is probably not meant is warned of, and nothing else.
+func TestWarnings(t *testing.T) {
+	f := func(body string, want ...string) {
+		t.Helper()
+		_, warnings, err := parse("c.yaml", []byte(body+"\nsinks: {g: {type: graphite, address: \"tcp://127.0.0.1:2003\"}}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, w := range warnings {
+			got = append(got, w.Error())
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\n%q\nwant\n%q", body, got, want)
+		}
+	}
+	const one = "sources: {edge: {type: file, paths: [/var/log/a.log]}}"
+	f(one)
+	f("sources: {a: {type: file, paths: [/var/log/a.log]}, b: {type: file, paths: [/var/log/b.log]}}")
+	f("sources: {a: {type: file, paths: [/var/log/a.log]}, b: {type: file, paths: [/x.log, /var//log/*.log]}}",
+		`c.yaml:1: sources.b.paths: "/var/log/*.log" may match what sources.a reads: a line counts in each source that reads it`)
+	for name, value := range map[string]string{
+		"GATEMETER_SINKS_G_ADRESS": "tcp://127.0.0.1:1", "GATEMETER_EMPTY": "", "GATEMETER_SINKS_G_PREFIX": "x",
+		"GATEMETER_SERVICE_HOST": "10.0.0.1", "GATEMETER_PORT_9180_TCP": "tcp://10.0.0.1:9180", // Kubernetes' own
+	} {
+		t.Setenv(name, value)
+	}
+	f(one, "c.yaml: the environment's GATEMETER_SINKS_G_ADRESS is no key of this config; did you mean GATEMETER_SINKS_G_ADDRESS?")
+}
+
 func TestFingerprint(t *testing.T) {
 	a, b := DefaultConfig(), DefaultConfig()
 	if a.Fingerprint() != b.Fingerprint() {

@@ -21,6 +21,8 @@ type loader struct {
 	errors   Problems
 	decoded  int // how many of errors are of reading values, before check
 	warnings Problems
+
+	variables []string // of the environment that would be read, set or not
 }
 
 func (l *loader) fail(n *yaml.Node, path []string, text string) {
@@ -215,7 +217,8 @@ func (l *loader) scalar(v reflect.Value, n *yaml.Node, path []string) {
 		}
 		text, given = fmt.Sprint(got), true
 	}
-	fromFile := n != nil && n.Kind == yaml.ScalarNode && !l.inEnvironment(path)
+	inEnvironment := l.inEnvironment(path)
+	fromFile := n != nil && n.Kind == yaml.ScalarNode && !inEnvironment
 	if fromFile {
 		text, given = n.Value, n.Tag != "!!null" // as written: viper has made 1e3 of 1000.0
 	}
@@ -238,11 +241,11 @@ func (l *loader) scalar(v reflect.Value, n *yaml.Node, path []string) {
 	}
 }
 
-// inEnvironment reports whether the environment has a value for the key.
+// inEnvironment reports whether the environment has a value for the key. An empty one is none, as for viper.
 func (l *loader) inEnvironment(path []string) bool {
 	name := envPrefix + "_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(strings.Join(path, "_")))
-	_, ok := os.LookupEnv(name)
-	return ok
+	l.variables = append(l.variables, name)
+	return os.Getenv(name) != ""
 }
 
 // set stores text as v's type.
@@ -371,17 +374,22 @@ func describe(n *yaml.Node) string {
 
 // suggestion returns `; did you mean "x"?` with the name nearest to what was written, or nothing if none is near.
 func suggestion(written string, names []string) string {
-	best, distance := "", len(written)/2+1
 	slices.Sort(names)
+	if best := nearest(strings.ToLower(written), names); best != "" {
+		return fmt.Sprintf("; did you mean %q?", best)
+	}
+	return "; known are " + strings.Join(names, ", ")
+}
+
+// nearest returns the name that is most like what was written, "" if none is.
+func nearest(written string, names []string) string {
+	best, distance := "", len(written)/2+1
 	for _, name := range names {
-		if d := editDistance(strings.ToLower(written), name); d < distance {
+		if d := editDistance(written, name); d < distance {
 			best, distance = name, d
 		}
 	}
-	if best == "" {
-		return "; known are " + strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
+	return best
 }
 
 // editDistance is Levenshtein's.

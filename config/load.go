@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -62,14 +63,11 @@ func Load(path string) (*Config, Problems, error) {
 
 func parse(path string, data []byte) (*Config, Problems, error) {
 	l := &loader{file: path, viper: viper.NewWithOptions(viper.KeyDelimiter(delimiter))}
-	var root yaml.Node
-	if err := yaml.Unmarshal(data, &root); err != nil {
-		return nil, nil, Problems{l.syntax(err)}
+	root, problem := l.document(data)
+	if problem != nil {
+		return nil, nil, Problems{*problem}
 	}
-	if len(root.Content) == 0 {
-		return nil, nil, Problems{{File: path, Text: "the file is empty: sources and sinks are needed"}}
-	}
-	l.duplicates(root.Content[0], nil)
+	l.duplicates(root, nil)
 	if len(l.errors) > 0 {
 		return nil, nil, l.errors
 	}
@@ -82,16 +80,95 @@ func parse(path string, data []byte) (*Config, Problems, error) {
 	l.viper.AutomaticEnv()
 
 	c := DefaultConfig()
-	l.config(c, root.Content[0])
+	l.config(c, plain(root)) // viper has refused aliases without end
 	if c.Shard == "" {
 		c.Shard = hostname()
 	}
 	l.check(c)
+	l.unusedVariables()
 	slices.SortStableFunc(l.errors, func(a, b Problem) int { return a.Line - b.Line })
 	if len(l.errors) > 0 {
 		return nil, l.warnings, l.errors
 	}
 	return c, l.warnings, nil
+}
+
+// document returns the file's one document, or what keeps it from being one.
+func (l *loader) document(data []byte) (*yaml.Node, *Problem) {
+	var first, second yaml.Node
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	if err := d.Decode(&first); err != nil && !errors.Is(err, io.EOF) {
+		p := l.syntax(err)
+		return nil, &p
+	}
+	if len(first.Content) == 0 || first.Content[0].Tag == "!!null" {
+		return nil, &Problem{File: l.file, Text: "the file is empty: sources and sinks are needed"}
+	}
+	root := first.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return nil, &Problem{File: l.file, Line: root.Line, Text: fmt.Sprintf("is %s, and should be YAML: keys like sources: and sinks: with values below them", describe(root))}
+	}
+	switch err := d.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		p := l.syntax(err)
+		return nil, &p
+	case len(second.Content) > 0 && second.Content[0].Tag != "!!null":
+		return nil, &Problem{File: l.file, Line: second.Content[0].Line, Text: "a second document begins here, after ---: a config is one"}
+	}
+	return root, nil
+}
+
+// plain returns n with what aliases and merge keys (<<) stand for in their place.
+func plain(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return plain(n.Alias)
+	}
+	if n.Kind == yaml.ScalarNode {
+		return n
+	}
+	c := *n
+	c.Content = nil
+	var merged []*yaml.Node
+	for i, item := range n.Content {
+		isValue := n.Kind == yaml.MappingNode && i%2 == 1
+		switch {
+		case n.Kind == yaml.MappingNode && !isValue && item.Tag == "!!merge":
+		case isValue && n.Content[i-1].Tag == "!!merge":
+			if from := plain(item); from.Kind == yaml.SequenceNode {
+				merged = append(merged, from.Content...)
+			} else {
+				merged = append(merged, from)
+			}
+		default:
+			c.Content = append(c.Content, plain(item))
+		}
+	}
+	for _, from := range merged { // the mapping's own keys win, then the first
+		for i := 0; i+1 < len(from.Content); i += 2 {
+			if child(&c, from.Content[i].Value) == nil {
+				c.Content = append(c.Content, from.Content[i], from.Content[i+1])
+			}
+		}
+	}
+	return &c
+}
+
+// unusedVariables warns of variables with our prefix that are no key: a misspelt one would be passed over without a word.
+// Kubernetes makes some of them for a service that is called gatemeter.
+func (l *loader) unusedVariables() {
+	for _, v := range os.Environ() {
+		name, value, _ := strings.Cut(v, "=")
+		if !strings.HasPrefix(name, envPrefix+"_") || value == "" || slices.Contains(l.variables, name) ||
+			strings.HasPrefix(name, envPrefix+"_PORT") || strings.HasPrefix(name, envPrefix+"_SERVICE_") {
+			continue
+		}
+		text := "the environment's " + name + " is no key of this config"
+		if near := nearest(name, l.variables); near != "" {
+			text += "; did you mean " + near + "?"
+		}
+		l.warnings = append(l.warnings, Problem{File: l.file, Text: text})
+	}
 }
 
 func hostname() string {
@@ -104,7 +181,7 @@ func hostname() string {
 
 // syntax makes a Problem of a YAML error, which carries its line in its text.
 func (l *loader) syntax(err error) Problem {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "While parsing config: "), "yaml: ")
 	p := Problem{File: l.file, Text: text}
 	var line int
 	if n, _ := fmt.Sscanf(text, "line %d:", &line); n == 1 {

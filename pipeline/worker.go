@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"hash/maphash"
 	"time"
 
@@ -245,7 +244,7 @@ func (w *worker) report(t *task) {
 	p.mu.Unlock()
 	if show {
 		w.pipeline.set.Log.Warn("malformed line", "source", p.Source, "partition", p.Name, "offset", bad.offset,
-			"reason", bad.reason.String(), "column", bad.column, "line", fmt.Sprintf("%.200q", bad.line))
+			"reason", bad.reason.String(), "column", bad.column, "line", string(bad.line[:min(len(bad.line), 200)]))
 	}
 }
 

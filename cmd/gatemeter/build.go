@@ -145,7 +145,7 @@ func maxLine(c *config.Config) int {
 }
 
 func (p *process) addSource(set *pipeline.Settings, c *config.Config, s *config.Source, pool *batch.Pool, with parts) error {
-	newParser, err := newParserOf(s)
+	newParser, err := s.Parsers()
 	if err != nil {
 		return fmt.Errorf("source %s: format: %w", s.Name, err)
 	}

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,9 +25,11 @@ func newCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check -c FILE [--dial]",
 		Short: "Name every mistake in a config; with --dial, try the servers too",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if path == "" {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 0:
+				return &exitError{exitUsage, fmt.Errorf("check takes the config by -c: gatemeter check -c %.200q", args[0])}
+			case path == "":
 				return &exitError{exitUsage, errors.New("check what? -c FILE")}
 			}
 			c, warnings, err := loadConfig(path)
@@ -47,6 +52,7 @@ func newCheckCommand() *cobra.Command {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", path)
 			describe(cmd.OutOrStdout(), c)
+			lookForFiles(cmd.ErrOrStderr(), path, c)
 			if dial && !tryServers(cmd.Context(), cmd.OutOrStdout(), c) {
 				return &exitError{exitFailed, errors.New("not every server can be reached")}
 			}
@@ -71,6 +77,33 @@ func describe(w io.Writer, c *config.Config) {
 	for _, name := range sorted(c.Sinks) {
 		s := c.Sinks[name]
 		fmt.Fprintf(w, "  sink %s: %s %s%s\n", name, s.Type, s.Address, strings.Join(s.URLs, " "))
+	}
+}
+
+// lookForFiles warns of paths that match nothing now and of files that the one who asks may not read. Both may be as it should
+// be: a log comes with its first request, and the service is another user.
+func lookForFiles(w io.Writer, path string, c *config.Config) {
+	for _, name := range sorted(c.Sources) {
+		for _, pattern := range c.Sources[name].Paths {
+			matches, _ := filepath.Glob(pattern) // its one error is of a wrong pattern
+			if len(matches) == 0 {
+				fmt.Fprintf(w, "warning: %s: sources.%s.paths: %.200q matches no file now\n", path, name, pattern)
+			}
+			for _, m := range matches[:min(len(matches), 1000)] {
+				f, err := os.OpenFile(m, os.O_RDONLY|syscall.O_NONBLOCK, 0) // of a FIFO too
+				var info os.FileInfo
+				if err == nil {
+					info, err = f.Stat()
+					f.Close()
+				}
+				if err == nil && !info.Mode().IsRegular() {
+					err = fmt.Errorf("%s is no regular file and is left out", m)
+				}
+				if err != nil {
+					fmt.Fprintf(w, "warning: %s: sources.%s.paths: %v\n", path, name, err)
+				}
+			}
+		}
 	}
 }
 

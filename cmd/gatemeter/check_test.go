@@ -64,3 +64,51 @@ func TestCheckKafka(t *testing.T) {
 	f(exitFailed, plain+"[logs, nope]", "topic nope: the topic or partition does not exist", "--dial")
 	f(exitFailed, plain+"[none-*]", "no topic matches", "--dial")
 }
+
+// TestCheckFiles: paths that match nothing now, and files that cannot be read, are warned of; the config is right all the same.
+func TestCheckFiles(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "access.log"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "folder.log"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f := func(paths string, want ...string) {
+		t.Helper()
+		path := filepath.Join(dir, "c.yaml")
+		body := "sources: {edge: {type: file, paths: " + strings.ReplaceAll(paths, "DIR", dir) + "}}\nsinks: {g: {type: graphite, address: \"tcp://127.0.0.1:2003\"}}\n"
+		if err := os.WriteFile(path, []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		root := newRootCommand()
+		var out, warnings bytes.Buffer
+		root.SetOut(&out)
+		root.SetErr(&warnings)
+		root.SetArgs([]string{"check", "-c", path})
+		if err := root.Execute(); err != nil || !strings.Contains(out.String(), "c.yaml: ok") {
+			t.Errorf("%s: %v\n%s", paths, err, out.String())
+		}
+		if n := strings.Count(warnings.String(), "\n"); n != len(want) {
+			t.Errorf("%s: %d warnings, want %d:\n%s", paths, n, len(want), warnings.String())
+		}
+		for _, w := range want {
+			if !strings.Contains(warnings.String(), w) {
+				t.Errorf("%s: no warning has %q:\n%s", paths, w, warnings.String())
+			}
+		}
+	}
+	f("[DIR/access.log]")
+	f("[DIR/access.log, DIR/none*.log]", "matches no file now")
+	f("[DIR/*.log]", "folder.log is no regular file")
+}
+
+// TestCheckWithoutFlag: who forgets -c is told of it.
+func TestCheckWithoutFlag(t *testing.T) {
+	root := newRootCommand()
+	root.SetArgs([]string{"check", "gatemeter.yaml"})
+	var e *exitError
+	if err := root.Execute(); !errors.As(err, &e) || e.code != exitUsage || !strings.Contains(err.Error(), "gatemeter check -c ") {
+		t.Errorf("%v", err)
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -85,6 +86,41 @@ func why(parser parsers.Parser, reason record.Reason) string {
 	return "it begins like no format there is"
 }
 
+// maxExplained is the longest line that a source can be told to take, in bytes.
+const maxExplained = 255 << 10
+
+// readLine returns the next line of r with its newline; of one that is longer than most bytes their beginning, and that it is.
+func readLine(r *bufio.Reader, most int) (line []byte, long bool, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(line)+len(part) > most {
+			part, long = part[:max(most-len(line), 0)], true
+		}
+		line = append(line, part...)
+		if err != bufio.ErrBufferFull {
+			return line, long, err
+		}
+	}
+}
+
+// notText says what a line begins like that no log in plain text begins like, "" if it does not.
+func notText(line []byte) string {
+	for _, f := range []struct{ begins, what string }{
+		{"\x1f\x8b", "it begins like a gzip file: zcat decompresses it"},
+		{"\x28\xb5\x2f\xfd", "it begins like a zstd file: zstdcat decompresses it"},
+		{"BZh", "it begins like a bzip2 file: bzcat decompresses it"},
+		{"\xfd7zXZ\x00", "it begins like an xz file: xzcat decompresses it"},
+		{"PK\x03\x04", "it begins like a zip file: unzip -p decompresses it"},
+		{"\xff\xfe", "it begins like UTF-16: iconv -f UTF-16 -t UTF-8 makes lines of it that can be read"},
+		{"\xfe\xff", "it begins like UTF-16: iconv -f UTF-16 -t UTF-8 makes lines of it that can be read"},
+	} {
+		if bytes.HasPrefix(line, []byte(f.begins)) {
+			return f.what
+		}
+	}
+	return ""
+}
+
 // named is a parser that tells which format read the last line.
 type named interface{ Format() string }
 
@@ -98,7 +134,12 @@ func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) 
 	var log batch.Partition
 	offset := int64(0) // of the line, counted in lines
 	for {
-		line, err := lines.ReadBytes('\n')
+		if lines.Buffered() == 0 { // the next read may wait: of tail -f
+			if err := w.Flush(); err != nil {
+				return fmt.Errorf("write: %w", err)
+			}
+		}
+		line, long, err := readLine(lines, maxExplained)
 		if len(line) == 0 && err == io.EOF {
 			return w.Flush()
 		}
@@ -109,9 +150,13 @@ func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) 
 		r := &recs[0]
 		r.Reset()
 		e := explanation{Format: format, Series: []string{}}
-		if len(bytes.TrimSpace(line)) == 0 {
+		switch {
+		case long:
+			e.Why = "it is longer than any max_line there can be"
+			e.Record, e.Error = json.RawMessage("null"), &explanationFail{Reason: record.Oversize.String()}
+		case len(bytes.TrimSpace(line)) == 0:
 			e.Record, e.Error = json.RawMessage("null"), &explanationFail{Reason: record.Blank.String()}
-		} else {
+		default:
 			r.Line = line
 			if header := headerOf(format); header != "" && bytes.HasPrefix(line, []byte(header)) {
 				log.Headers.Add(offset, line)
@@ -128,6 +173,7 @@ func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) 
 				e.Format = a.Tried()
 			}
 			if r.Reason != record.None {
+				e.Why = cmp.Or(notText(line), e.Why)
 				e.Record, e.Error = json.RawMessage("null"), &explanationFail{r.Reason.String(), r.Column}
 			} else {
 				path := r.Path

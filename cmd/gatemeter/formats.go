@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatemeter/gatemeter/config"
 	"github.com/gatemeter/gatemeter/parsers"
 )
 
@@ -65,15 +64,6 @@ func sign(format string) string {
 		}
 	}
 	return ""
-}
-
-// newParserOf returns what makes the parsers of a config's source.
-func newParserOf(s *config.Source) (func() parsers.Parser, error) {
-	l, err := location(s.Timezone)
-	if err != nil {
-		return nil, err
-	}
-	return parsers.New(s.Format, parsers.Options{Escape: s.Escape, Fields: s.Fields, Time: s.Time, Location: l})
 }
 
 // location returns the place called name, nil for none.

@@ -53,24 +53,11 @@ func newRunCommand() *cobra.Command {
 	return cmd
 }
 
-// loadConfig reads and checks the config at path, formats included.
+// loadConfig reads and checks the config at path.
 func loadConfig(path string) (*config.Config, config.Problems, error) {
 	c, warnings, err := config.Load(path)
-	var problems config.Problems
-	switch {
-	case errors.As(err, &problems):
+	if err != nil {
 		return nil, warnings, &exitError{exitWrongConfig, err}
-	case err != nil:
-		return nil, warnings, &exitError{exitWrongConfig, err}
-	}
-	for _, name := range sorted(c.Sources) {
-		s := c.Sources[name]
-		if _, err := newParserOf(s); err != nil {
-			problems = append(problems, config.Problem{File: path, Key: "sources." + name + ".format", Text: err.Error()})
-		}
-	}
-	if problems != nil {
-		return nil, warnings, &exitError{exitWrongConfig, problems}
 	}
 	return c, warnings, nil
 }
@@ -238,13 +225,8 @@ func runFiles(ctx context.Context, files []string, once bool) error {
 		once = true
 	}
 	for _, f := range files {
-		if f == "-" {
-			continue
-		}
-		if info, err := os.Stat(f); err != nil && !strings.ContainsAny(f, "*?[") {
+		if err := readable(f); err != nil {
 			return &exitError{exitFailed, fmt.Errorf("read log: %w", err)}
-		} else if err == nil && !info.Mode().IsRegular() {
-			return &exitError{exitFailed, fmt.Errorf("read log: %s is no regular file; name the log files themselves, or use - for standard input", f)}
 		}
 	}
 	c := config.Default(files, "")
@@ -267,6 +249,26 @@ func runFiles(ctx context.Context, files []string, once bool) error {
 		return &exitError{exitFailed, err}
 	}
 	return nil
+}
+
+// readable says why the log called f on the command line cannot be read. A pattern that the shell has left may match later.
+func readable(f string) error {
+	info, err := os.Stat(f)
+	switch {
+	case f == "-" || err != nil && strings.ContainsAny(f, "*?["):
+		return nil
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no regular file; name the log files themselves, or use - for standard input", f)
+	case strings.HasSuffix(f, ".yaml") || strings.HasSuffix(f, ".yml"):
+		return fmt.Errorf("%s looks like a config: gatemeter run -c %[1]s", f)
+	}
+	log, err := os.Open(f)
+	if err != nil {
+		return err
+	}
+	return log.Close()
 }
 
 // newScreen returns a live view on out: a table on a terminal, lines elsewhere.

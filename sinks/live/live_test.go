@@ -304,6 +304,20 @@ func TestSinkOffTerminal(t *testing.T) {
 	}
 }
 
+// TestSummaryCounts: one window is one, and where nothing was counted, it is said how to find out why.
+func TestSummaryCounts(t *testing.T) {
+	f := func(s Summary, want, not string) {
+		t.Helper()
+		if text := string(RenderSummary(&s, 80)); !strings.Contains(text, want) || strings.Contains(text, not) {
+			t.Errorf("no %q or %q in\n%s", want, not, text)
+		}
+	}
+	f(Summary{Read: 3, Totals: &Totals{Windows: 1, Width: 10}}, "\n1 window of 10s", "explain")
+	f(Summary{Read: 3, Totals: &Totals{Windows: 1200, Width: 10}}, "\n1,200 windows of 10s", "explain")
+	f(Summary{Read: 3, Totals: &Totals{}}, "| gatemeter explain", "windows of")
+	f(Summary{Totals: &Totals{}}, "No window", "explain")
+}
+
 // terminal is written by one goroutine and read by another.
 type terminal struct {
 	mu      sync.Mutex

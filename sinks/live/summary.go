@@ -40,10 +40,13 @@ func RenderSummary(s *Summary, width int) []byte {
 	}
 	if t.Windows == 0 {
 		p.say(plain, "No window: nothing was counted.")
+		if s.Read > 0 {
+			p.say(plain, "How is a line read? tail -n 3 LOG | gatemeter explain")
+		}
 		return p.text
 	}
 	p.line()
-	p.say(plain, fmt.Sprintf("%s windows of %ds, from %s to %s UTC", count(int64(t.Windows)), t.Width, moment(t.First), moment(t.Last)))
+	p.say(plain, fmt.Sprintf("%s of %ds, from %s to %s UTC", windows(t.Windows), t.Width, moment(t.First), moment(t.Last)))
 	var mix strings.Builder
 	for i := 1; i < len(t.All.Classes); i++ {
 		if n := t.All.Classes[i]; n > 0 || i >= 2 {
@@ -79,6 +82,14 @@ func RenderSummary(s *Summary, width int) []byte {
 	p.say(bold, "Slowest routes, by the highest p99 of a window")
 	p.routes([]column{columnP99, columnMax, requests}, slow[:min(len(slow), topRoutes)], 0)
 	return p.text
+}
+
+// windows writes how many there are.
+func windows(n int) string {
+	if n == 1 {
+		return "1 window"
+	}
+	return count(int64(n)) + " windows"
 }
 
 // paragraph appends s over as many lines as it needs.
