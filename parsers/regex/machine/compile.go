@@ -27,13 +27,17 @@ func Compile(re *syntax.Regexp, groups []int) (*Program, error) {
 		c.slots[uint32(2*group)] = int32(2 * i)
 		c.slots[uint32(2*group+1)] = int32(2*i + 1)
 	}
-	if prog.StartCond()&syntax.EmptyBeginText == 0 {
-		c.search()
+	anchored := prog.StartCond()&syntax.EmptyBeginText != 0
+	if !anchored {
+		c.anywhere()
 	}
 	c.translate()
 	c.lookAhead()
 	c.spans()
 	c.texts()
+	if !anchored {
+		c.search()
+	}
 	return &Program{insts: c.insts, start: c.next(prog.Start), rows: c.marks(), slots: 2 * len(groups)}, nil
 }
 
@@ -53,13 +57,23 @@ func (c *compiler) set(has [256]bool) *set {
 	return c.sets[has]
 }
 
-// search puts `(?s:.*?)` before the program: what is not anchored may begin anywhere.
-func (c *compiler) search() {
+// anywhere puts `(?s:.*?)` before the program: it may begin anywhere.
+func (c *compiler) anywhere() {
 	at := uint32(len(c.from.Inst))
 	c.from.Inst = append(c.from.Inst,
 		syntax.Inst{Op: syntax.InstAlt, Out: uint32(c.from.Start), Arg: at + 1},
 		syntax.Inst{Op: syntax.InstRuneAny, Out: at})
 	c.from.Start = int(at)
+}
+
+// search makes a search of what anywhere has put there.
+func (c *compiler) search() {
+	in := &c.insts[c.from.Start]
+	begin := &c.insts[in.out]
+	for begin.op == capture {
+		begin = &c.insts[begin.out]
+	}
+	in.op, in.text = search, begin.text
 }
 
 // next returns the first instruction from pc on that does something.
@@ -97,10 +111,10 @@ func (c *compiler) translate() {
 		todo = todo[:len(todo)-1]
 		from, in := c.from.Inst[pc], &c.insts[pc]
 		switch from.Op {
-		case syntax.InstFail:
-			continue
-		case syntax.InstMatch:
-			in.op = match
+		case syntax.InstFail, syntax.InstMatch:
+			if from.Op == syntax.InstMatch {
+				in.op = match
+			}
 			continue
 		case syntax.InstAlt, syntax.InstAltMatch:
 			in.op, in.arg = fork, reach(from.Arg)
@@ -154,15 +168,12 @@ func (c *compiler) spans() {
 			in.op, in.set = lazy, c.set(in.look.only(byArg))
 		}
 	}
-	if first := &c.insts[c.next(c.from.Start)]; first.op == lazy && c.from.Start == len(c.from.Inst)-2 {
-		first.op = search
-	}
 }
 
 // texts joins runes that follow each other.
 func (c *compiler) texts() {
 	edges := c.edges()
-	inside := make([]bool, len(c.insts)) // a text that has been made
+	inside := make([]bool, len(c.insts)) // come to from a rune only
 	for pc := range c.insts {
 		if _, ok := c.literal(int32(pc)); ok && edges[c.insts[pc].out] == 1 {
 			inside[c.insts[pc].out] = true
@@ -186,15 +197,6 @@ func (c *compiler) texts() {
 		in.op, in.text, in.behind = text, joined, at
 		if len(in.text) == 1 {
 			in.op, in.first = one, in.text[0]
-		}
-	}
-	for pc := range c.insts {
-		if in := &c.insts[pc]; in.op == search {
-			at := in.out
-			for c.insts[at].op == capture {
-				at = c.insts[at].out
-			}
-			in.text = c.insts[at].text
 		}
 	}
 }

@@ -41,7 +41,7 @@ var anything = next{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), 1}
 func (n *next) add(b int)      { n[b>>6] |= 1 << (b & 63) }
 func (n *next) has(b int) bool { return n[b>>6]>>(b&63)&1 != 0 }
 
-// add adds all of other and reports whether there was something new.
+// addAll adds all of other and reports whether there was something new.
 func (n *next) addAll(other *next) bool {
 	before := *n
 	for i := range n {
@@ -71,7 +71,7 @@ func (c *compiler) lookAhead() {
 			}
 		}
 	}
-	for again := true; again; {
+	for again := true; again; { // until nothing is new
 		again = false
 		for pc := len(c.insts) - 1; pc >= 0; pc-- {
 			in := &c.insts[pc]
