@@ -17,22 +17,26 @@ type HAProxy struct {
 	URL     string // http:// and Address
 }
 
-// StartHAProxy starts HAProxy before backend, an address. global is lines of its global section, such as its log directives.
-func StartHAProxy(t testing.TB, backend, global string) *HAProxy {
+// StartHAProxy starts HAProxy before backend, an address. global is lines of its global section, such as its log directives; log is those
+// of its frontend that say what is logged, `option httplog` when there are none.
+func StartHAProxy(t testing.TB, backend, global string, log ...string) *HAProxy {
 	t.Helper()
 	dir, address := t.TempDir(), FreeAddress(t)
+	if len(log) == 0 {
+		log = []string{"option httplog"}
+	}
 	mustWrite(t, filepath.Join(dir, "haproxy.cfg"), "global\n"+global+`
   maxconn 200
 defaults
   mode http
   log global
-  option httplog
   option dontlognull
   timeout connect 10s
   timeout client 60s
   timeout server 60s
 frontend fe
   bind `+address+`
+  `+strings.Join(log, "\n  ")+`
   default_backend be
 backend be
   server s1 `+backend+"\n")

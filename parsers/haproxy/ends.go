@@ -177,6 +177,9 @@ func (p *Custom) backwards(r *record.Record, f *Format, line []byte, at, wide in
 			return record.Truncated, len(line)
 		}
 		start := at
+		if i > wide && it.chain >= i-wide {
+			return p.chained(r, f, line[:end], at, wide, i)
+		}
 		if lost = false; i > wide {
 			before := f.items[i-1].behind
 			if start = it.begin(line[at:end], before); start < 0 {
@@ -194,6 +197,22 @@ func (p *Custom) backwards(r *record.Record, f *Format, line []byte, at, wide in
 		}
 		end = start
 	}
+}
+
+// chained reads the items from the first to the last, all of which strangers write, and which fill line from at on: each up to the first
+// place where its literal stands.
+func (p *Custom) chained(r *record.Record, f *Format, line []byte, at, first, last int) (reason record.Reason, column int) {
+	for i := first; i < last; i++ {
+		it := &f.items[i]
+		n := bytes.Index(line[at:], it.behind)
+		if n < 0 {
+			return differs(line, it.seek(line, at), it.literal)
+		}
+		p.take(r, f, it, line[at:at+n:at+n])
+		at += n + len(it.behind)
+	}
+	p.take(r, f, &f.items[last], line[at:len(line):len(line)])
+	return record.None, -1
 }
 
 // begin returns where the value begins that b ends with, before which a literal stands; len(b) when there is none, -1 when that cannot be.

@@ -236,6 +236,9 @@ func (f *Format) seal() error {
 		}
 		it.solid = it.solid && !strings.HasPrefix(it.literal, " ") // else it is none with a space
 		it.second = i > 0 && it.shape == inBraces && f.items[i-1].shape == inBraces && f.items[i-1].quoted == it.quoted
+		if i > 0 && it.raw && f.items[i-1].raw && strings.Contains(before, `"`) {
+			it.chain = f.items[i-1].chain + 1
+		}
 		before = it.literal
 	}
 	listed := false

@@ -163,6 +163,9 @@ func TestCustom(t *testing.T) {
 	f(`%t %[ssl_fc_sni] %ST`, when+` a b 500 200`, `url.domain=a b 500`, `http.response.status_code=200`)
 	f(`%t %CC %CS %ST %{+Q}[req.hdr(user-agent)]`, when+` - - 200 "x" 500 "y"`, `user_agent.original=x" 500 "y`, `http.response.status_code=200`)
 	f(`%t %CC %CS %ST %{+Q}[req.hdr(user-agent)]`, when+` S=a b - 200 "curl"`, `user_agent.original=curl`, `http.response.status_code=200`)
+	f(`%t %[var(a)] "%[req.hdr(user-agent)]" "%[req.hdr(host)]" %ST`, when+` a "x" 500 "y" "shop.example" 200`, `var(a)->service.name`, `service.name=a`, `user_agent.original=x" 500 "y`,
+		`url.domain=shop.example`, `http.response.status_code=200`)
+	f(`%t "%[req.hdr(user-agent)]" %ST "%[var(a)]" "%[req.hdr(host)]"`, when+` "x" 500 "y" 200 "a" "b"`, `var(a)->service.name`, `http.response.status_code=200`)
 	f(`%t %CC %tr %hr %hs %{+Q}r %Tr/%Ta`, when+` S=a b `+when+` {a|b} {c} "GET / HTTP/1.1" 1/2`, `request.2->user_agent.original`, `response.1->gateway.cache`,
 		`user_agent.original=b`, `gateway.cache=c`, `event.duration=2000000`)
 	f(`%t %CC %hr %hs %{+Q}r %r`, when+` S=a b {a|b} "GET / HTTP/1.1" GET / HTTP/1.1`, `request.2->user_agent.original`, `response.1->gateway.cache`, `user_agent.original=b`, `!gateway.cache=a`)

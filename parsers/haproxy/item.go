@@ -74,6 +74,7 @@ type item struct {
 	whole   bool // a time in whole seconds, of when the client was accepted: %ms goes with it
 
 	second bool   // of two groups in braces
+	chain  int    // how many items before it strangers write too, with quotes between
 	behind []byte // literal
 	stop   []byte // the next item's literal
 }
