@@ -168,6 +168,8 @@ func (f *Format) cutOff(i int, line []byte, at int) (end, next int) {
 	switch {
 	case i+1 >= f.optional && len(short) < len(it.behind) && bytes.HasSuffix(line[at:], short):
 		return len(line) - len(short), len(line)
+	case i+1 >= f.optional && it.mayBeEmpty() && bytes.Equal(line[at:], bytes.TrimPrefix(short, []byte{' '})):
+		return at, len(line)
 	case i == len(f.items)-1 && it.hashed && it.literal == `"`:
 		return len(line), len(line)
 	}

@@ -35,7 +35,7 @@ func (it *item) end(line []byte, at int) (end, next int) {
 			return it.empty(line, at)
 		}
 	case asRequest:
-		if at < len(line) && line[at] != '<' {
+		if len(it.behind) > 0 && at < len(line) && line[at] != '<' {
 			return it.closed(line, at+request(line[at:]))
 		}
 	case beforeColon:
@@ -52,6 +52,9 @@ func (it *item) end(line []byte, at int) (end, next int) {
 	}
 	return it.search(line, at)
 }
+
+// badRequest is what is written of a request that is none.
+const badRequest = "<BADREQ>"
 
 // first is what a value of the shape begins with, if there is one.
 func (s shape) first() byte {
@@ -82,6 +85,8 @@ func (it *item) search(line []byte, at int) (end, next int) {
 	switch {
 	case len(it.behind) == 0:
 		return len(line), len(line)
+	case it.raw && it.stop == nil && len(line)-len(it.behind) >= at: // the last
+		return it.closed(line, len(line)-len(it.behind))
 	case it.behind[0] == '"' && (it.hashed || it.slashed()):
 		return it.closed(line, it.seek(line, at))
 	}
@@ -229,14 +234,15 @@ func (it *item) begin(b, before []byte) int {
 			return len(b)
 		}
 		n := bytes.LastIndex(b, []byte(open))
-		if it.second && n >= 0 {
-			if first, ok := bytes.CutSuffix(b[:n], before); !ok || !bytes.HasSuffix(first, []byte(closing)) {
-				return len(b) // the only one is the request's
-			}
+		if n < 0 || bytes.IndexByte(b[n:], '}') < len(b)-n-len(closing) { // in a group there is none
+			return len(b)
+		}
+		if first, ok := bytes.CutSuffix(b[:n], before); !ok || it.second && !bytes.HasSuffix(first, []byte(closing)) {
+			return len(b) // they are of a path, or the only group, which is the request's
 		}
 		return n
 	case asRequest:
-		return lastRequest(b)
+		return lastRequest(b, before)
 	}
 	n := bytes.LastIndex(b, before)
 	switch {
@@ -246,20 +252,27 @@ func (it *item) begin(b, before []byte) int {
 		return -1
 	}
 	n += len(before)
-	if (it.shape == afterQuestion || it.shape == fromSlash) && n < len(b) && b[n] != '<' && b[n] != it.shape.first() {
+	if v := b[n:]; (it.shape == afterQuestion || it.shape == fromSlash) && len(v) > 0 &&
+		string(v) != badRequest && (v[0] != it.shape.first() || bytes.IndexByte(v, ' ') >= 0) {
 		return len(b)
 	}
 	return n
 }
 
-// lastRequest is request for what b ends with.
-func lastRequest(b []byte) int {
-	n := bytes.LastIndexByte(b, ' ') + 1
-	if bytes.HasPrefix(b[n:], []byte{'<'}) {
-		return n
+// lastRequest is request for what b ends with, behind a literal: where it begins, -1 when there is none.
+func lastRequest(b, before []byte) int {
+	if bytes.HasSuffix(b, []byte(badRequest)) {
+		return len(b) - len(badRequest)
 	}
-	if bytes.HasPrefix(b[n:], []byte("HTTP/")) {
-		n = bytes.LastIndexByte(b[:max(0, n-1)], ' ') + 1
+	n := bytes.LastIndexByte(b, ' ')
+	if n >= 0 && bytes.HasPrefix(b[n:], []byte(" HTTP/")) {
+		n = bytes.LastIndexByte(b[:n], ' ')
 	}
-	return bytes.LastIndexByte(b[:max(0, n-1)], ' ') + 1
+	if n < 0 {
+		return -1
+	}
+	if n = bytes.LastIndex(b[:n], before); n < 0 {
+		return -1
+	}
+	return n + len(before)
 }

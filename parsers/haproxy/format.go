@@ -224,7 +224,7 @@ func (f *Format) seal() error {
 		if it.slashed() && inQuotes {
 			it.raw = false
 		}
-		if it.shape == asRequest && !strings.HasPrefix(it.literal, " ") || it.shape == beforeColon && (it.literal != ":" || last) {
+		if it.shape == asRequest && it.literal != "" && !strings.HasPrefix(it.literal, " ") || it.shape == beforeColon && (it.literal != ":" || last) {
 			it.shape = toLiteral
 		}
 		if it.raw && it.shape != toEnd {
@@ -235,7 +235,7 @@ func (f *Format) seal() error {
 			it.stop = []byte(f.items[i+1].literal)
 		}
 		it.solid = it.solid && !strings.HasPrefix(it.literal, " ") // else it is none with a space
-		it.second = i > 0 && it.shape == inBraces && f.items[i-1].shape == inBraces && f.items[i-1].quoted == it.quoted
+		it.second = i > 0 && it.names[0] == "%hs" && f.items[i-1].names[0] == "%hr"
 		if i > 0 && it.raw && f.items[i-1].raw && strings.Contains(before, `"`) {
 			it.chain = f.items[i-1].chain + 1
 		}
@@ -263,6 +263,9 @@ func (f *Format) cutTail() {
 	for n > 0 && f.items[n-1].take == aside && (f.items[n-1].raw || f.items[n-1].mayBeEmpty()) {
 		n--
 		raw = raw || f.items[n].raw
+	}
+	for i := range n {
+		raw = raw && !f.items[i].raw // else what is behind it may have to be found from the line's end
 	}
 	if raw {
 		f.items = f.items[:n+1]

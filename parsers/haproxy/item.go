@@ -73,7 +73,7 @@ type item struct {
 	local   bool // a time without a zone
 	whole   bool // a time in whole seconds, of when the client was accepted: %ms goes with it
 
-	second bool   // of two groups in braces
+	second bool   // it is the response's headers right behind the request's
 	chain  int    // how many items before it strangers write too, with quotes between
 	behind []byte // literal
 	stop   []byte // the next item's literal
