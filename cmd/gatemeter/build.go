@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -40,6 +41,7 @@ type process struct {
 	pipeline *pipeline.Pipeline
 	checks   []func() admin.Check
 	collect  []func(emit func(admin.Sample))
+	unread   []func() error // what of a source that is to be read to its end could not be
 	close    []func() error
 }
 
@@ -117,6 +119,23 @@ func build(c *config.Config, p parts) (built *process, err error) {
 	return proc, nil
 }
 
+// run runs the pipeline until ctx ends or, with once, everything is read: what could not be is an error then, though the rest
+// was.
+func (p *process) run(ctx context.Context, once bool) error {
+	if err := p.pipeline.Run(ctx); err != nil {
+		return err
+	}
+	if !once || ctx.Err() != nil {
+		return nil
+	}
+	for _, f := range p.unread {
+		if err := f(); err != nil {
+			return fmt.Errorf("not everything could be read: %w", err)
+		}
+	}
+	return nil
+}
+
 // shut closes what the pipeline does not.
 func (p *process) shut() error {
 	var err error
@@ -173,6 +192,7 @@ func (p *process) addSource(set *pipeline.Settings, c *config.Config, s *config.
 		}
 		p.checks = append(p.checks, func() admin.Check { return check("source/"+s.Name, src.Ready()) })
 		p.collect = append(p.collect, func(emit func(admin.Sample)) { admin.Files(s.Name, src.Stats(), emit) })
+		p.unread = append(p.unread, src.Unread)
 	case "stdin":
 		src, err := stdin.New(stdin.Settings{Name: s.Name, Shard: c.Shard, In: with.in, Pool: pool, Nonce: nonce(), MaxLine: int(s.MaxLine)})
 		if err != nil {

@@ -102,13 +102,3 @@ func TestCheckFiles(t *testing.T) {
 	f("[DIR/access.log, DIR/none*.log]", "matches no file now")
 	f("[DIR/*.log]", "folder.log is no regular file")
 }
-
-// TestCheckWithoutFlag: who forgets -c is told of it.
-func TestCheckWithoutFlag(t *testing.T) {
-	root := newRootCommand()
-	root.SetArgs([]string{"check", "gatemeter.yaml"})
-	var e *exitError
-	if err := root.Execute(); !errors.As(err, &e) || e.code != exitUsage || !strings.Contains(err.Error(), "gatemeter check -c ") {
-		t.Errorf("%v", err)
-	}
-}

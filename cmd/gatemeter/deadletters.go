@@ -28,7 +28,7 @@ func newDeadLettersCommand() *cobra.Command {
 		Short: "Documents that Elasticsearch refused for good: look at them, send them again, drop them",
 		Long: `Documents that Elasticsearch refuses for good are set aside under data_dir as dead letters. All three commands
 may be used while gatemeter runs, and may be interrupted at any moment.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return &exitError{exitUsage, errors.New("deadletters list, replay or drop?")}
 		},
@@ -75,7 +75,7 @@ func newLettersListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [-c FILE | --data-dir DIR] [--sink NAME] [--reason TEXT]",
 		Short: "Why documents were refused, the most frequent first; --json: the letters themselves, one a line",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, _, err := where.find()
 			if err != nil {
@@ -146,7 +146,7 @@ func newLettersReplayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay -c FILE [--sink NAME] [--reason TEXT]",
 		Short: "Send the documents again under their ids, and remove those that were taken",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if where.config == "" || where.dataDir != "" {
 				return &exitError{exitUsage, errors.New("replay to which Elasticsearch? -c FILE")}
@@ -234,7 +234,7 @@ func newLettersDropCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drop [-c FILE | --data-dir DIR] [--sink NAME] [--reason TEXT] [--older AGE] | --all",
 		Short: "Remove dead letters for good",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, _, err := where.find()
 			if err != nil {

@@ -30,7 +30,7 @@ func newDemoCommand() *cobra.Command {
 		Long: `Writes logs as nginx and Kong would, and runs the whole pipeline on them: windows, Graphite, StatsD and
 Elasticsearch, for which small strict stand-ins are built in. Shows it live, and at the end holds what each of
 them got against what was written. Everything lies in a temporary folder and is gone afterwards.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if seconds < 0 || rate < 1 || rate > 1_000_000 {
 				return &exitError{exitUsage, errors.New("--seconds must not be negative, and --rate lie between 1 and 1000000")}

@@ -27,7 +27,12 @@ func newExplainCommand() *cobra.Command {
 		Example: `  tail -n 3 access.log | gatemeter explain
   gatemeter explain --format 'regex ^(?P<ts>\S+) (?P<path>\S+) (?P<took>\d+)$' --field took=event.duration:ms <app.log`,
 		Short: "Show how lines on standard input are read, a JSON object for each",
-		Args:  cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return &exitError{exitUsage, fmt.Errorf("explain reads standard input: gatemeter explain < %.200q", args[0])}
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if o.Location, err = location(zone); err != nil {

@@ -47,7 +47,7 @@ The format strings of nginx, for gatemeter's "format:" and nginx's "log_format":
   nginx_json      JSON, escape=json`,
 		Example: `  gatemeter gen --format nginx_timed -n 1000000 --seed 1 -o access.log
   gatemeter gen --format kong --follow --rate 500 -o kong.log`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f := cmd.Flags()

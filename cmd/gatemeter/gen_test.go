@@ -80,7 +80,7 @@ func TestGenUsage(t *testing.T) {
 	f("--disorder", "--disorder", "2h")
 	f("--duration", "--duration", "-1s")
 	f("[duration rate]", "--duration", "1h", "--rate", "5")
-	f("unknown command", "access.log")
+	f("takes only flags", "access.log")
 	f("create the log", "-o", filepath.Join(t.TempDir(), "no", "such", "folder"))
 }
 

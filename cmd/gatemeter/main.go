@@ -53,6 +53,14 @@ func run(args []string) int {
 	return exitUsage // what cobra itself refuses: unknown commands and flags
 }
 
+// noArgs refuses what stands behind a command that takes only flags.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &exitError{exitUsage, fmt.Errorf("%s takes only flags, and not %.200q; %[1]s --help lists them", cmd.CommandPath(), args[0])}
+	}
+	return nil
+}
+
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "gatemeter",

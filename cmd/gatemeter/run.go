@@ -148,7 +148,7 @@ func runOnce(ctx context.Context, c *config.Config, once bool, log *slog.Logger,
 		return &exitError{exitFailed, err}
 	}
 	for _, line := range report.Problems {
-		log.Warn(line)
+		log.Warn("the cursor file is damaged: "+line, "data_dir", c.DataDir)
 	}
 	proc, err := build(c, parts{once: once, log: log, in: os.Stdin, saved: saved, save: store.Save})
 	if err != nil {
@@ -169,7 +169,7 @@ func runOnce(ctx context.Context, c *config.Config, once bool, log *slog.Logger,
 	defer stopServing()
 	log.Info("running", "version", version, "sources", len(c.Sources), "sinks", len(c.Sinks), "shard", c.Shard, "data_dir", c.DataDir, "listen", c.Listen)
 	started()
-	if err := proc.pipeline.Run(ctx); err != nil {
+	if err := proc.run(ctx, once); err != nil {
 		return &exitError{exitFailed, err}
 	}
 	stats := proc.pipeline.Stats()
@@ -239,13 +239,10 @@ func runFiles(ctx context.Context, files []string, once bool) error {
 		return &exitError{exitFailed, err}
 	}
 	screen.Watch(proc.pipeline.Stats)
-	err = proc.pipeline.Run(ctx)
+	err = proc.run(ctx, once)
 	_ = screen.Close()
 	stats := proc.pipeline.Stats()
-	if err == nil {
-		err = screen.WriteSummary(&stats)
-	}
-	if err = errors.Join(err, proc.shut()); err != nil {
+	if err = errors.Join(err, screen.WriteSummary(&stats), proc.shut()); err != nil {
 		return &exitError{exitFailed, err}
 	}
 	return nil
@@ -274,7 +271,8 @@ func readable(f string) error {
 // newScreen returns a live view on out: a table on a terminal, lines elsewhere.
 func newScreen(out io.Writer, title string) *live.Sink {
 	set := live.Settings{Out: out, Title: title, Name: "live", Color: os.Getenv("NO_COLOR") == "", Now: time.Now}
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	kind := os.Getenv("TERM")
+	if f, ok := out.(*os.File); ok && kind != "" && kind != "dumb" && term.IsTerminal(int(f.Fd())) {
 		set.Size = func() (int, int) {
 			width, height, err := term.GetSize(int(f.Fd()))
 			if err != nil {

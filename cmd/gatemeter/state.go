@@ -16,7 +16,7 @@ func newStateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "state show|check",
 		Short: "Look at a data_dir, in use or not: how far each log is read, whether anything is damaged",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return &exitError{exitUsage, errors.New("state show or check?")}
 		},
@@ -35,7 +35,7 @@ func newStateLookCommand(name, short string, write func(*inspect.State, io.Write
 	cmd := &cobra.Command{
 		Use:   name + " [-c FILE | --data-dir DIR]",
 		Short: short,
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, c, err := where.find()
 			if err != nil {

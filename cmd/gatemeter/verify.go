@@ -39,7 +39,7 @@ func newVerifyCommand() *cobra.Command {
 		Long: `Reads the logs again, counts them by other code than run does, and compares what cannot change any more with what
 Graphite (through graphite-web) and Elasticsearch have, and with the counters of a gatemeter that runs. Exit code 0
 when all agree, 1 when not.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.path == "" {
 				return &exitError{exitUsage, errors.New("verify what? -c FILE")}

@@ -314,8 +314,9 @@ func TestSummaryCounts(t *testing.T) {
 	}
 	f(Summary{Read: 3, Totals: &Totals{Windows: 1, Width: 10}}, "\n1 window of 10s", "explain")
 	f(Summary{Read: 3, Totals: &Totals{Windows: 1200, Width: 10}}, "\n1,200 windows of 10s", "explain")
-	f(Summary{Read: 3, Totals: &Totals{}}, "| gatemeter explain", "windows of")
+	f(Summary{Read: 3, Totals: &Totals{}}, "tail -n 3 LOG", "windows of")
 	f(Summary{Totals: &Totals{}}, "No window", "explain")
+	f(Summary{Read: 3, Counted: 2, Totals: &Totals{}}, "complete yet", "nothing was counted")
 }
 
 // terminal is written by one goroutine and read by another.

@@ -39,9 +39,13 @@ func RenderSummary(s *Summary, width int) []byte {
 		p.sink(&sink)
 	}
 	if t.Windows == 0 {
-		p.say(plain, "No window: nothing was counted.")
-		if s.Read > 0 {
-			p.say(plain, "How is a line read? tail -n 3 LOG | gatemeter explain")
+		switch {
+		case s.Counted > 0:
+			p.paragraph("No window is complete yet: one is when lines come that are a few seconds newer than its end.")
+		case s.Read > 0:
+			p.paragraph("No window: nothing was counted. How is a line read? tail -n 3 LOG | gatemeter explain")
+		default:
+			p.say(plain, "No window: nothing was counted.")
 		}
 		return p.text
 	}

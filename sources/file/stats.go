@@ -74,15 +74,34 @@ func (s *Source) Stats() Stats {
 func (s *Source) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.trouble == nil && len(s.shown) == 0 {
+		return fmt.Errorf("no file matches %.200q", s.set.Paths)
+	}
+	return s.failures(func(p *PartitionStats) string { return p.Failure })
+}
+
+// Unread returns nil when all that there was has been read, else what has not: logs that cannot be read, and those of which a
+// part was lost in this run. It may be called from any goroutine.
+func (s *Source) Unread() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failures(func(p *PartitionStats) string {
+		if p.Failure == "" && p.Lost > 0 {
+			return "a part could not be read"
+		}
+		return p.Failure
+	})
+}
+
+// failures returns the source's trouble, or what is said of its logs: of the first few. The caller holds mu.
+func (s *Source) failures(of func(*PartitionStats) string) error {
 	if s.trouble != nil {
 		return s.trouble
 	}
-	if len(s.shown) == 0 {
-		return fmt.Errorf("no file matches %.200q", s.set.Paths)
-	}
 	var failures []error
 	for _, name := range slices.Sorted(maps.Keys(s.shown)) {
-		if f := s.shown[name].Failure; f != "" && len(failures) < 3 {
+		p := s.shown[name]
+		if f := of(&p); f != "" && len(failures) < 3 {
 			failures = append(failures, fmt.Errorf("%s: %s", name, f))
 		}
 	}
