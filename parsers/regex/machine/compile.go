@@ -201,14 +201,15 @@ func (c *compiler) texts() {
 	}
 }
 
-// literal returns the only rune that an instruction takes. utf8.RuneError is none, because it stands for all bytes that are wrong.
+// literal returns the only rune that an instruction takes, if it is one that a line can have written out. utf8.RuneError stands for all
+// bytes that are wrong too.
 func (c *compiler) literal(pc int32) (rune, bool) {
 	in := &c.insts[pc]
-	if !in.op.takesRune() || len(in.runes.Rune) != 1 || in.runes.Rune[0] == utf8.RuneError {
+	if !in.op.takesRune() || len(in.runes.Rune) != 1 {
 		return 0, false
 	}
 	r := in.runes.Rune[0]
-	return r, syntax.Flags(in.runes.Arg)&syntax.FoldCase == 0 || unicode.SimpleFold(r) == r
+	return r, utf8.ValidRune(r) && r != utf8.RuneError && (syntax.Flags(in.runes.Arg)&syntax.FoldCase == 0 || unicode.SimpleFold(r) == r)
 }
 
 // marks gives instructions that can be reached in two ways their row of marks, and returns how many rows there are. What can be

@@ -5,8 +5,10 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -102,6 +104,7 @@ var expressions = []struct {
 	{`(.*?)([^a])$`, []string{"a€", "€\x82", "\xe2\x82", "😀a"}},
 	{`(.*)(\x{fffd})`, []string{"a\xff", "\ufffd", "\xe2\x82\xac", "\xe2\x82"}},
 	{`\x{fffd}`, []string{"\xff", "\ufffd", "€", "\xe2\x82"}},
+	{`\x{dffd}`, []string{"\ufffd", "\xed\xbf\xbd", "a"}},
 	{`[^a]+`, []string{"aé", "\xff\xff", "a"}},
 	{`[é-ü]+`, []string{"aéü", "ÿ", "é\xc3"}},
 	{`\pL+`, []string{"été 1", "1", "\xffa"}},
@@ -233,8 +236,12 @@ func FuzzMachine(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if prog, err := syntax.Compile(re.Simplify()); err != nil || len(prog.Inst) > 2000 {
+		prog, err := syntax.Compile(re.Simplify())
+		if err != nil || len(prog.Inst) > 2000 {
 			return
+		}
+		if slices.ContainsFunc(prog.Inst, func(in syntax.Inst) bool { return len(in.Rune) == 1 && !utf8.ValidRune(in.Rune[0]) }) {
+			return // regexp takes half of a pair for U+FFFD where it begins a line, and nowhere else
 		}
 		check(t, expression, line, line+line, strings.Repeat(line, 5))
 	})
