@@ -58,7 +58,7 @@ func quickLists(t testing.TB) (lists []*Redactor) {
 // TestQuickLook: what the quick look passes by, the careful pass does not mask.
 func TestQuickLook(t *testing.T) {
 	parts := []string{
-		"token", "oken", "en", "to_ken", "API-KEY", "i-", "d_", "_", "--", "key", "name", "surname", "username", "sig", "abc", "z", "pin", "4", "e", "ff", "k", "pw", "é", "ключ", "\xc3", "\x80", "@", "`", "{", "[", "]",
+		"token", "oken", "en", "to_ken", "API-KEY", "i-", "d_", "_", "--", "[", "]", "%5B", "headers", "key", "name", "surname", "username", "sig", "abc", "z", "pin", "4", "e", "ff", "k", "pw", "é", "ключ", "\xc3", "\x80", "@", "`", "{", "[", "]",
 		"%6", "%", "%25", `\x`, `\u00`, `\u`, "6E", "65", "79", "b", "=", "=", ":", `":`, `":"`, `" :`, "'", "%3D", "%3A", "%22", "%20:", `\x22:`, `\u0022:`, `\u003d`, `\x3a`, `\`, `\\`, `"`, `,"`, `{"`, `","value":"`, `,"value":`,
 		"&", "?", ";", " ", "\t", "+", "/", "20:", "0:", "2:", "22:", "}", "10:00:00", "http://", "a_b_c_d_e", "pass", "word",
 	}

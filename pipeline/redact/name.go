@@ -29,6 +29,7 @@ func makeKinds() (t [256]uint8) {
 // endings are hashes of the last four letters of the known names; nearly all other names of a log are told apart by these.
 type endings struct {
 	set   [1 << 15 / 64]uint64
+	bytes lastBytes
 	short bool // there are names of less than three letters
 }
 
@@ -40,6 +41,7 @@ func (e *endings) add(folded string) {
 	h := hash(last)
 	e.set[h/64] |= 1 << (h % 64)
 	e.short = e.short || len(folded) < 3
+	e.bytes.add(folded)
 }
 
 // has reports whether a name ends with these letters, 5 bits each. They are the same in either case.
@@ -55,7 +57,32 @@ func (r *Redactor) secretBefore(line []byte, i int) int {
 	if !r.maySecretEnd(line, i) {
 		return -1
 	}
+	if begin, ok := r.readPlain(line, i); ok {
+		return begin
+	}
 	return r.readBackwards(line, i)
+}
+
+// readPlain is readBackwards for a name of letters, digits and dashes behind a quotation mark, as most are; ok is false for others.
+func (r *Redactor) readPlain(line []byte, i int) (begin int, ok bool) {
+	n := name{begin: maxName}
+	for i > 0 {
+		c := line[i-1]
+		switch kind := kinds[c]; {
+		case c == '"':
+			if n.in(r) {
+				return i, true
+			}
+			return -1, true
+		case kind == inName && c < utf8.RuneSelf && n.begin > 0:
+			n.begin--
+			n.folded[n.begin] = lower(c)
+		case kind != dash:
+			return 0, false
+		}
+		i--
+	}
+	return 0, false
 }
 
 // maySecretEnd is false when no secret's name can end before i. It looks at the last four letters, and leaves whatever is not

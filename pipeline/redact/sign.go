@@ -18,8 +18,10 @@ type signs struct {
 	line []byte
 	r    *Redactor
 	json bool // colons may be signs: it has, or ends, an object of JSON, or escapes one may be behind
-	from int  // of the stretch
-	to   int
+	// parts: names may have brackets between their parts, or what may be one when it is decoded. Then more than the end of a name matters.
+	parts bool
+	from  int // of the stretch
+	to    int
 	// where has a bit for each byte of the stretch: it may begin a sign.
 	where [stretch / 64]uint64
 }
@@ -52,6 +54,7 @@ func (s *signs) next(i int) (next sign, ok bool) {
 
 // find looks at the stretch that begins at i.
 func (s *signs) find(i int) {
+	s.parts = s.parts || i > s.to // what is between has not been looked at
 	s.from, s.to = i, min(i+stretch, len(s.line))
 	var space [stretch / 64]bitmap.Block
 	text := s.line[i:s.to]
@@ -68,14 +71,56 @@ func (s *signs) find(i int) {
 			return
 		}
 	}
-	colon := byte(':')
-	if !s.json {
-		colon = '='
+	marks := appendMarks(space[:0], text)
+	for k := range marks {
+		s.where[k] = s.signsAmong(i+k*64, marks[k][others])
 	}
-	blocks := bitmap.Append(space[:0], text, [4]byte{'=', colon, '%', '\\'})
-	for k := range blocks {
-		b := &blocks[k]
-		s.where[k] = b[0] | b[1] | b[2] | b[3]
+	if s.json {
+		s.findColons(marks)
+	}
+}
+
+// signsAmong returns those of found, of which bit i is the one at line[base+i], that may begin a sign: all but the backslashes that do not
+// begin the number of a character. It notes when a character may be encoded that would be a part of a name, or end one.
+func (s *signs) signsAmong(base int, found uint64) (left uint64) {
+	for ; found != 0; found &= found - 1 {
+		at := base + bits.TrailingZeros64(found)
+		next := s.line[min(at+1, len(s.line)-1)]
+		switch s.line[at] {
+		case '%': // all but the encoded bytes of ASCII up to @, and from ` on
+			s.parts = s.parts || next == '5' || next == '2' && at+2 < len(s.line) && s.line[at+2] == '5' || isLetter(next)
+		case '\\':
+			if next != 'u' && next != 'x' {
+				continue
+			}
+			s.parts = true
+		}
+		left |= found & -found
+	}
+	return left
+}
+
+// findColons adds the colons of a stretch that may stand behind a name.
+func (s *signs) findColons(marks []bitmap.Block) {
+	for k := range marks {
+		for w := marks[k][brackets]; w != 0; w &= w - 1 {
+			next := s.line[min(s.from+k*64+bits.TrailingZeros64(w)+1, len(s.line)-1)]
+			s.parts = s.parts || kinds[next] != boundary && next != ']' && next != '[' || next == '%' || next == '\\'
+		}
+	}
+	quoted := uint64(0) // 1: a quotation mark stands before the block
+	if s.from > 0 && s.line[s.from-1] == '"' {
+		quoted = 1
+	}
+	for k := range marks {
+		m := &marks[k]
+		behind := m[colons] & (m[quotes]<<1 | quoted)
+		quoted = m[quotes] >> 63
+		s.where[k] |= m[colons] &^ behind
+		if !s.parts {
+			behind = s.r.doubtful(s.line, s.from+k*64, behind)
+		}
+		s.where[k] |= behind
 	}
 }
 
