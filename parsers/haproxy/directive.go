@@ -17,7 +17,7 @@ const (
 	TCPCLF = `%{+Q}o %{-Q}ci - - [%T] "TCP " 000 %B "" "" %cp %ms %ft %b %s %Th %Tw %Tc %Tt %U %ts-- %ac %fc %bc %sc %rc %sq %bq "" "" `
 )
 
-// variables are those that HAProxy gives its configurations to build formats on.
+// variables are those that HAProxy gives its configurations to build formats on. It is never written.
 var variables = [...]struct{ name, value string }{
 	{"HAPROXY_HTTP_LOG_FMT", HTTP},
 	{"HAPROXY_HTTPS_LOG_FMT", HTTPS},

@@ -90,6 +90,13 @@ func (it *item) search(line []byte, at int) (end, next int) {
 	case it.behind[0] == '"' && (it.hashed || it.slashed()):
 		return it.closed(line, it.seek(line, at))
 	}
+	if c := it.behind[0]; len(it.behind) == 1 { // most values are of a few digits
+		for i := at; i < min(at+8, len(line)); i++ {
+			if line[i] == c {
+				return i, i + 1
+			}
+		}
+	}
 	n := bytes.Index(line[at:], it.behind)
 	if n < 0 {
 		return -1, 0

@@ -80,11 +80,14 @@ func (f *Format) write(s string) {
 	if n := len(f.items); n > 0 {
 		literal = &f.items[n-1].literal
 	}
+	b := []byte(*literal)
 	for i := range len(s) {
-		if s[i] != ' ' || !strings.HasSuffix(*literal, " ") && (*literal != "" || literal != &f.prefix) {
-			*literal += s[i : i+1]
+		if s[i] == ' ' && (len(b) == 0 && len(f.items) == 0 || len(b) > 0 && b[len(b)-1] == ' ') {
+			continue
 		}
+		b = append(b, s[i])
 	}
+	*literal = string(b)
 }
 
 // add appends an item. The quotes that +Q puts around it are literals, but where they too are missing when there is no value. Two items that
