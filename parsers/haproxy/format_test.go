@@ -154,6 +154,8 @@ func TestCustom(t *testing.T) {
 	f(`%t %ST %{+Q}r`, when+` 200 "GET /cut-off-by-syslo`, `url.original=/cut-off-by-syslo`)
 	f(`%t %{+Q}r %ST`, when+` "GET /cut-off-by-syslo`, `truncated at 48`)
 
+	f(`%{+Q}o%t %{Q}b %{-Q}s %{+Q,-E}f`, when+` "be" s1 "fe"`, `service.name=be`, `gateway.upstream.address=s1`)
+
 	// what +E and the converter json write
 	f(`%t "%{+E}[req.hdr(user-agent)]" %ST`, when+` "a\"b\\\]c" 200`, `user_agent.original=a"b\]c`, `http.response.status_code=200`)
 	f(`{"t":"%t","u":"%[req.fhdr(User-Agent),json(utf8s)]","s":%ST}`, `{"t":"`+when+`","u":"a\"b\u00e9","s":200}`, `user_agent.original=a"bé`, `http.response.status_code=200`)

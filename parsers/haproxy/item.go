@@ -68,7 +68,7 @@ type item struct {
 	quoted  bool  // +Q is on, and these quotes are its own: not the literals'
 	solid   bool  // has no spaces
 	raw     bool  // strangers write it, and nothing in it is escaped
-	cookie  bool
+	cookie  bool // it is one, which is raw; what stands for none is not
 	placed  bool // by the config's fields
 	local   bool // a time without a zone
 	whole   bool // a time in whole seconds, of when the client was accepted: %ms goes with it
@@ -86,7 +86,10 @@ func (f *flags) set(s string) error {
 	for flag := range strings.SplitSeq(s, ",") {
 		flag = strings.TrimSpace(flag)
 		on := strings.HasPrefix(flag, "+")
-		switch strings.TrimLeft(flag, "+-") {
+		if !on && !strings.HasPrefix(flag, "-") { // HAProxy does nothing either
+			continue
+		}
+		switch flag[1:] {
 		case "Q":
 			f.quote = on
 		case "E":
