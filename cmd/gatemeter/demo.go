@@ -93,40 +93,72 @@ func runDemo(ctx context.Context, out io.Writer, length time.Duration, rate floa
 	screen.Watch(proc.pipeline.Stats)
 
 	trafficErr := demo.Traffic(writing, logs, rate)
-	// All is written. What nobody adds to any more leaves after the idle timeout, in early panes.
+	// All is written. What nobody adds to any more leaves after the idle timeout, in early panes: that is waited for also when it
+	// was a signal that ended the writing. The next one ends the waiting.
+	waiting, stopWaiting := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
+	defer stopWaiting()
 	if trafficErr == nil {
-		settle(ctx, proc.pipeline, logs, c.Metrics.IdleTimeout+3*time.Second)
+		screen.SetTitle("the traffic has ended, the last windows leave; Ctrl-C: at once")
+		r.settle(waiting, proc.pipeline, logs)
 	}
 	stopReading()
 	err = errors.Join(trafficErr, <-ended)
 	_ = screen.Close()
 	stats := proc.pipeline.Stats()
 	err = errors.Join(err, screen.WriteSummary(&stats), proc.shut())
-	if err == nil {
-		err = r.compare(out, &stats, logs)
+	switch {
+	case err != nil:
+		return err
+	case waiting.Err() != nil:
+		_, err = fmt.Fprintln(out, "\nEnded before the last windows had left: nothing is compared.")
+		return err
 	}
-	return err
+	return r.compare(out, &stats, logs)
 }
 
-// settle waits until all lines have been read, and then for the last windows to leave.
-func settle(ctx context.Context, p *pipeline.Pipeline, logs string, idle time.Duration) {
+// settle waits until all lines have been read and the receivers have what is to come, but no longer than anybody would.
+func (r *receivers) settle(ctx context.Context, p *pipeline.Pipeline, logs string) {
 	written, err := countLines(logs)
 	if err != nil {
 		return // compare says so
 	}
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.Now().Add(15 * time.Second)
-	read := time.Time{}
-	for now := range tick.C {
-		stats := p.Stats()
-		if read.IsZero() && total(&stats, func(p *pipeline.PartitionStats) int64 { return p.Read }) >= written {
-			read = now
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 		}
-		if ctx.Err() != nil || now.After(deadline) || !read.IsZero() && now.Sub(read) > idle {
+		if stats := p.Stats(); r.have(&stats).complete(written) {
 			return
 		}
 	}
+}
+
+// numbers are how many records got how far.
+type numbers struct{ read, indexed, counted, graphite, statsd int64 }
+
+// complete reports whether of so many lines none is on its way, and none missing.
+func (n numbers) complete(written int64) bool {
+	return n.read == written && n.indexed == n.read && n.graphite == n.counted && n.statsd == n.counted
+}
+
+// have returns what the pipeline's stats say, and what has been received.
+func (r *receivers) have(stats *pipeline.Stats) numbers {
+	n := numbers{
+		read:    total(stats, func(p *pipeline.PartitionStats) int64 { return p.Read }),
+		counted: total(stats, func(p *pipeline.PartitionStats) int64 { return p.Counted }),
+		indexed: int64(r.search.Count()), statsd: r.statsd.Counters()["gateway.demo.all.requests.count"],
+	}
+	for _, value := range r.graphite.Series("gateway.demo.all.requests.count") {
+		var v int64
+		fmt.Sscan(value, &v)
+		n.graphite += v
+	}
+	return n
 }
 
 func startReceivers() (*receivers, error) {
@@ -161,7 +193,7 @@ func demoConfig(dir, logs string, r *receivers) (*config.Config, error) {
 	for _, l := range demo.Logs() {
 		fmt.Fprintf(&b, "  %s: {type: file, paths: [%q], format: %q}\n", l.Name, l.Path(logs), l.Format)
 	}
-	fmt.Fprintf(&b, "metrics: {window: 2s, lateness: 2s}\nsinks:\n  graphite: {type: graphite, address: %q}\n  statsd: {type: statsd, address: %q}\n  elasticsearch: {type: elasticsearch, urls: [%q]}\n",
+	fmt.Fprintf(&b, "metrics: {window: 2s, lateness: 2s, idle_timeout: 2s}\nsinks:\n  graphite: {type: graphite, address: %q}\n  statsd: {type: statsd, address: %q}\n  elasticsearch: {type: elasticsearch, urls: [%q]}\n",
 		"tcp://"+r.graphite.Address, r.statsd.Address, r.search.URL)
 	path := filepath.Join(dir, "gatemeter.yaml")
 	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
@@ -177,28 +209,14 @@ func (r *receivers) compare(out io.Writer, stats *pipeline.Stats, logs string) e
 	if err != nil {
 		return err
 	}
-	read := total(stats, func(p *pipeline.PartitionStats) int64 { return p.Read })
-	counted := total(stats, func(p *pipeline.PartitionStats) int64 { return p.Counted })
-	inGraphite := int64(0)
-	for name, values := range r.graphite.Values() {
-		if name != "gateway.demo.all.requests.count" {
-			continue
-		}
-		for _, value := range values {
-			var n int64
-			fmt.Sscan(value, &n)
-			inGraphite += n
-		}
-	}
-	inStatsD := r.statsd.Counters()["gateway.demo.all.requests.count"]
-	indexed := int64(r.search.Count())
+	n := r.have(stats)
 	fmt.Fprintf(out, "\nFrom end to end\n%12d  lines written\n%12d  lines read\n%12d  records indexed (malformed lines too)\n%12d  records counted\n%12d  of them in Graphite\n%12d  of them in StatsD\n",
-		written, read, indexed, counted, inGraphite, inStatsD)
+		written, n.read, n.indexed, n.counted, n.graphite, n.statsd)
 	violations := append(append(r.graphite.Violations(), r.statsd.Violations()...), r.search.Violations()...)
 	switch {
 	case len(violations) > 0:
 		return fmt.Errorf("a receiver did not accept what it was sent: %s", violations[0])
-	case read != written || indexed != read || inGraphite != counted || inStatsD != counted:
+	case !n.complete(written):
 		return errors.New("the numbers do not agree")
 	}
 	fmt.Fprintln(out, "Every line is accounted for.")

@@ -33,6 +33,7 @@ type Sink struct {
 	begin time.Time
 
 	mu     sync.Mutex
+	title  string
 	newest map[string]*Window // of each shard
 	totals *Totals
 
@@ -45,11 +46,18 @@ var _ pipeline.MetricSink = (*Sink)(nil)
 
 // New returns a sink that shows nothing yet.
 func New(set Settings) *Sink {
-	return &Sink{set: set, begin: set.Now(), newest: map[string]*Window{}, totals: newTotals(), stop: make(chan struct{})}
+	return &Sink{set: set, begin: set.Now(), title: set.Title, newest: map[string]*Window{}, totals: newTotals(), stop: make(chan struct{})}
 }
 
 // redrawn is how often the screen is drawn anew.
 const redrawn = time.Second
+
+// SetTitle changes what the heading says, from the next screen on.
+func (s *Sink) SetTitle(title string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.title = title
+}
 
 // Watch draws the screen each second until Close; off a terminal it does nothing. stats is asked from another goroutine.
 func (s *Sink) Watch(stats func() pipeline.Stats) {
@@ -126,7 +134,7 @@ func (s *Sink) WriteSummary(stats *pipeline.Stats) error {
 
 // state returns what there is to show. PerSec is left to the caller.
 func (s *Sink) state(stats *pipeline.Stats, now time.Time) *State {
-	state := &State{Title: s.set.Title, Color: s.set.Color && s.set.Size != nil, Elapsed: now.Sub(s.begin)}
+	state := &State{Color: s.set.Color && s.set.Size != nil, Elapsed: now.Sub(s.begin)}
 	var reasons [record.NumReasons]int64
 	for _, p := range stats.Partitions {
 		state.Read += p.Read
@@ -143,6 +151,7 @@ func (s *Sink) state(stats *pipeline.Stats, now time.Time) *State {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	state.Title = s.title
 	var start int64
 	for _, w := range s.newest {
 		start = max(start, w.Start)
