@@ -68,10 +68,10 @@ type item struct {
 	quoted  bool  // +Q is on, and these quotes are its own: not the literals'
 	solid   bool  // has no spaces
 	raw     bool  // strangers write it, and nothing in it is escaped
-	cookie  bool // it is one, which is raw; what stands for none is not
-	placed  bool // by the config's fields
-	local   bool // a time without a zone
-	whole   bool // a time in whole seconds, of when the client was accepted: %ms goes with it
+	cookie  bool  // it is one, which is raw; what stands for none is not
+	placed  bool  // by the config's fields
+	local   bool  // a time without a zone
+	whole   bool  // a time in whole seconds, of when the client was accepted: %ms goes with it
 
 	second bool   // it is the response's headers right behind the request's
 	chain  int    // how many items before it strangers write too, with quotes between
