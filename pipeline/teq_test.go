@@ -127,7 +127,7 @@ func reference(logs []*testLog, maxSeries int) (graphite map[string]string, ids 
 	graphite = map[string]string{}
 	for key, v := range values {
 		path, window, _ := strings.Cut(key, "@")
-		put := func(stat string, n int64, f float64) { graphite[path+"."+stat+"@"+window] = fmt.Sprint(n, " ", f) }
+		put := func(stat string, n int64, f float64) { graphite[path+"."+stat+"@"+window] = valueOf(n, f) }
 		put("requests.count", v.n[0], 0)
 		for class := 1; class < 6; class++ {
 			if class > 1 || v.class[1] > 0 {
@@ -225,7 +225,7 @@ func seeds(n uint64) uint64 {
 
 // TestCrashesChangeNothing is T-EQ: killed at any effect, several times, a run leaves what one that ran through does.
 func TestCrashesChangeNothing(t *testing.T) {
-	crashes, seeds := 0, seeds(100)
+	crashes, seeds := 0, seeds(70)
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
@@ -323,7 +323,7 @@ func TestCrashesWhileLive(t *testing.T) {
 // what the new config makes of the whole log. (With wider ones a record can be missing that was too late for its narrow one.)
 func TestChangedConfig(t *testing.T) {
 	kept, anew := 0, 0
-	for seed := range seeds(60) {
+	for seed := range seeds(40) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 51))
 			logs := randomLogs(r)

@@ -200,8 +200,8 @@ func reader(t *testing.T, f Format) func(line string) (read, bool) {
 func TestTruth(t *testing.T) {
 	for f := range numFormats {
 		t.Run(f.String(), func(t *testing.T) {
-			const n = 10_000
-			log, truth := lines(Options{Format: f, Seed: 3, Start: start, Interval: 10 * time.Millisecond, Malformed: 0.01, Disorder: DefaultDisorder}, n)
+			const n = 4_000
+			log, truth := lines(Options{Format: f, Seed: 3, Start: start, Interval: 25 * time.Millisecond, Malformed: 0.01, Disorder: DefaultDisorder}, n)
 			got := Truth{Bytes: int64(len(log))}
 			parse := reader(t, f)
 			newest, most := start, time.Duration(0)
@@ -247,7 +247,7 @@ func TestTruth(t *testing.T) {
 			if truth.Malformed < n/200 || truth.Malformed > n/50 {
 				t.Errorf("%d malformed lines", truth.Malformed)
 			}
-			// Of 10,000 lines 1 % is malformed and 5 % of the rest fails.
+			// Of the lines 1 % is malformed and 5 % of the rest fails.
 			successes := truth.Status[200] + truth.Status[201] + truth.Status[204]
 			if share := float64(successes) / n; share < 0.93 || share > 0.95 {
 				t.Errorf("%.3f of the requests succeed", share)
