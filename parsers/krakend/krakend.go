@@ -29,6 +29,8 @@ func Compile() (*program.Program, error) {
 	}
 	when := op("time", " |", field.TimeLayout, record.Time)
 	when.Layout, when.Length = layout, layout.Len()
+	path := op("path", `"`, field.Text, record.URL)
+	path.Padded = false // what is in the quotes is the path, spaces too
 	p := &program.Program{
 		Name: "krakend", Kind: "krakend", Escape: escape.C, Prefix: "[GIN] ",
 		Ops: []program.Op{
@@ -37,7 +39,7 @@ func Compile() (*program.Program, error) {
 			op("latency", "|", field.SpanSpelled, record.Duration),
 			op("client", " | ", field.Text, record.ClientAddress),
 			op("method", ` "`, field.Text, record.Method),
-			op("path", `"`, field.Text, record.URL),
+			path,
 		},
 	}
 	return p, p.Seal()
