@@ -3,6 +3,8 @@ package config
 import (
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/gatemeter/gatemeter/pipeline/filter"
 )
 
@@ -112,6 +114,8 @@ type Metrics struct {
 type Filter struct {
 	Drop []string    // metrics, records
 	Rule filter.Rule // what it compiles to
+
+	when *yaml.Node // as it was written
 }
 
 // Redact says what is masked before anything leaves.

@@ -198,6 +198,61 @@ func TestWarnings(t *testing.T) {
 	f(one, "c.yaml: the environment's GATEMETER_SINKS_G_ADRESS is no key of this config; did you mean GATEMETER_SINKS_G_ADDRESS?")
 }
 
+// TestYAML: what is in effect is a config that comes to the same, and holds no secret.
+func TestYAML(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.good.yaml")
+	examples, _ := filepath.Glob("../docs/examples/*.yaml")
+	if err != nil || len(files) < 12 || len(examples) < 3 {
+		t.Fatalf("%d files, %d examples, %v", len(files), len(examples), err)
+	}
+	for _, file := range append(files, examples...) {
+		c, _, err := Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := c.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "topsecret") {
+			t.Errorf("%s: a secret is shown:\n%s", file, text)
+		}
+		back, _, err := parse("c.yaml", text)
+		if err != nil {
+			t.Errorf("%s: what is in effect is refused: %v\n%s", file, err, text)
+			continue
+		}
+		again, err := back.YAML()
+		if err != nil || string(again) != string(text) {
+			t.Errorf("%s: %v\n%s\nis read as\n%s", file, err, text, again)
+		}
+		if c.Fingerprint() != back.Fingerprint() {
+			t.Errorf("%s: other windows come of what is in effect:\n%s", file, text)
+		}
+	}
+	c, _, err := parse("c.yaml", []byte("sources: {edge: {type: file, paths: [/a], timezone: UTC}}\nsinks: {e: {type: elasticsearch, urls: \"http://127.0.0.1:9200\", api_key: topsecret}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := c.YAML()
+	for _, want := range []string{"\nlisten: 127.0.0.1:9180\n", "    amend: 1m\n", "        format: auto\n", "        paths: [/a]\n", "        api_key: <secret>\n", "        retention: 30d\n", "        request_bytes: 4MiB\n"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if c, _, err = parse("c.yaml", []byte("sources: {a: {type: stdin}}\nsinks: {g: {type: graphite, address: \"tcp://127.0.0.1:2003\", render_url: \"http://me:topsecret@127.0.0.1:8080\"}}\n")); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := c.YAML(); strings.Contains(string(text), "topsecret") || !strings.Contains(string(text), "render_url: http://me:") {
+		t.Errorf("a password in a URL:\n%s", text)
+	}
+	for _, not := range []string{"brokers", "dialect", "escape"} {
+		if strings.Contains(string(text), not) {
+			t.Errorf("%s in\n%s", not, text)
+		}
+	}
+}
+
 func TestFingerprint(t *testing.T) {
 	a, b := DefaultConfig(), DefaultConfig()
 	if a.Fingerprint() != b.Fingerprint() {

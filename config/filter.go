@@ -57,7 +57,7 @@ func (l *loader) filters(p *[]Filter, n *yaml.Node, path []string) {
 				rule.When = append(rule.When, c)
 			}
 		}
-		f.Rule = rule
+		f.Rule, f.when = rule, when
 		*p = append(*p, f)
 	}
 }

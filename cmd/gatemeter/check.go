@@ -21,9 +21,9 @@ import (
 
 func newCheckCommand() *cobra.Command {
 	var path string
-	var dial bool
+	var dial, show bool
 	cmd := &cobra.Command{
-		Use:   "check -c FILE [--dial]",
+		Use:   "check -c FILE [--dial] [--show]",
 		Short: "Name every mistake in a config; with --dial, try the servers too",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -50,16 +50,29 @@ func newCheckCommand() *cobra.Command {
 			if missing {
 				return &exitError{exitWrongConfig, errors.New("")}
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", path)
-			describe(cmd.OutOrStdout(), c)
+			out := cmd.OutOrStdout()
+			if show {
+				out = cmd.ErrOrStderr() // what else there is to say is no YAML
+				text, err := c.YAML()
+				if err == nil {
+					_, err = cmd.OutOrStdout().Write(text)
+				}
+				if err != nil {
+					return &exitError{exitFailed, err}
+				}
+			} else {
+				fmt.Fprintf(out, "%s: ok\n", path)
+				describe(out, c)
+			}
 			lookForFiles(cmd.ErrOrStderr(), path, c)
-			if dial && !tryServers(cmd.Context(), cmd.OutOrStdout(), c) {
+			if dial && !tryServers(cmd.Context(), out, c) {
 				return &exitError{exitFailed, errors.New("not every server can be reached")}
 			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "", "config `file`")
+	cmd.Flags().BoolVar(&show, "show", false, "print the config in effect: file, environment and defaults together, without secrets")
 	cmd.Flags().BoolVar(&dial, "dial", false, "connect to the sinks' servers and to Kafka's brokers")
 	return cmd
 }

@@ -102,3 +102,35 @@ func TestCheckFiles(t *testing.T) {
 	f("[DIR/access.log, DIR/none*.log]", "matches no file now")
 	f("[DIR/*.log]", "folder.log is no regular file")
 }
+
+// TestCheckShow: what is shown is a config that is right, what else is said is elsewhere, and no secret is in either.
+func TestCheckShow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	f := func(body string) string {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		root := newRootCommand()
+		var out, rest bytes.Buffer
+		root.SetOut(&out)
+		root.SetErr(&rest)
+		root.SetArgs([]string{"check", "-c", path, "--show", "--dial"})
+		var e *exitError
+		if err := root.Execute(); !errors.As(err, &e) || e.code != exitFailed || !strings.Contains(rest.String(), "sink e: cannot be reached") {
+			t.Errorf("%v\n%s", err, rest.String())
+		}
+		if strings.Contains(out.String()+rest.String(), "hidden") {
+			t.Errorf("the secret is said:\n%s%s", out.String(), rest.String())
+		}
+		return out.String()
+	}
+	t.Setenv("GATEMETER_METRICS_WINDOW", "30s")
+	first := f("sources: {edge: {type: file, paths: [/nowhere/access.log]}}\nsinks: {e: {type: elasticsearch, urls: [\"http://127.0.0.1:1\"], api_key: hidden}}\n")
+	if !strings.Contains(first, "\n    window: 30s\n") || !strings.Contains(first, "api_key: <secret>\n") {
+		t.Errorf("shown:\n%s", first)
+	}
+	if second := f(first); second != first {
+		t.Errorf("what is shown comes to\n%s\nand was\n%s", second, first)
+	}
+}

@@ -55,7 +55,10 @@ func run(args []string) int {
 
 // noArgs refuses what stands behind a command that takes only flags.
 func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
+	switch {
+	case len(args) > 0 && cmd.HasSubCommands():
+		return &exitError{exitUsage, fmt.Errorf("there is no %s %.200q; it is %s", cmd.CommandPath(), args[0], cmd.Use)}
+	case len(args) > 0:
 		return &exitError{exitUsage, fmt.Errorf("%s takes only flags, and not %.200q; %[1]s --help lists them", cmd.CommandPath(), args[0])}
 	}
 	return nil
@@ -67,7 +70,9 @@ func newRootCommand() *cobra.Command {
 		Short:         "right metrics and searchable records from API gateways' access logs",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       version,
 	}
+	root.SetVersionTemplate(versionText() + "\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newRunCommand(), newDemoCommand(), newCheckCommand(), newExplainCommand(), newFormatsCommand(), newGenCommand(),
 		newVerifyCommand(), newStateCommand(), newDeadLettersCommand(), newVersionCommand())

@@ -82,5 +82,6 @@ func TestArguments(t *testing.T) {
 	f(`gatemeter explain < "access.log"`, "explain", "access.log")
 	f("gatemeter verify takes only flags", "verify", "gatemeter.yaml")
 	f("gatemeter state show takes only flags", "state", "show", "/var/lib/gatemeter")
+	f(`there is no gatemeter state "shw"; it is state show|check`, "state", "shw")
 	f(`gatemeter check -c "gatemeter.yaml"`, "check", "gatemeter.yaml")
 }
