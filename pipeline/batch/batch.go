@@ -4,6 +4,7 @@
 package batch
 
 import (
+	"encoding/binary"
 	"strconv"
 	"sync/atomic"
 )
@@ -46,16 +47,22 @@ type Partition struct {
 // Ids of a partition sort as their offsets do, which keeps Elasticsearch's look-up of them cheap.
 func (p *Partition) AppendID(dst []byte, offset int64) []byte {
 	dst = append(append(dst, p.ID...), '-')
-	for shift := 44; shift >= 0; shift -= 4 {
-		digit := offset >> shift & 15
-		if shift == 44 {
-			digit = offset >> shift // past 2^48 bytes the first digit group grows
-			dst = strconv.AppendInt(dst, digit, 16)
-			continue
-		}
-		dst = append(dst, "0123456789abcdef"[digit])
+	high, low := uint64(offset)>>32, uint64(offset)&(1<<32-1)
+	if high > 0xffff { // past 2^48 bytes the first digit group grows
+		return binary.LittleEndian.AppendUint64(strconv.AppendUint(dst, high, 16), hex(low))
 	}
-	return dst
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(hex(high)>>32))
+	return binary.LittleEndian.AppendUint64(dst, hex(low))
+}
+
+// hex returns the eight digits of n, which has no more, a byte each, the first one lowest: its halves are put apart, then theirs and those of
+// these, each time all at once, and what is above nine gets the distance to a.
+func hex(n uint64) uint64 {
+	n = n>>16 | n&0xffff<<32
+	n = n>>8&0x000000ff000000ff | n&0x000000ff000000ff<<16
+	n = n>>4&0x000f000f000f000f | n&0x000f000f000f000f<<8
+	const ones = 0x0101010101010101
+	return n + '0'*ones + (n+6*ones)>>4&ones*('a'-'0'-10)
 }
 
 // AppendPartID is AppendID for the part of a message, counted from 0, that several records come from. Part 0 has the
