@@ -120,3 +120,29 @@ func flat(marks []bitmap.Block) (b []byte) {
 	}
 	return b
 }
+
+// TestPair: where it is seen at once that there is no pair, there is none.
+func TestPair(t *testing.T) {
+	parts := []string{`"`, `"`, `"token"`, `""`, `"a b"`, `\`, `\"`, `,"`, `,"value"`, `,"value":`, `,"v`, `, "value" : `, "}", `,"x":1`, ",", " ", ":", "1", `{"`}
+	random := rand.New(rand.NewPCG(13, 14))
+	none := 0
+	for range 200_000 {
+		line := []byte(`"name":`)
+		for range 1 + random.IntN(6) {
+			line = append(line, parts[random.IntN(len(parts))]...)
+		}
+		if !isAlone(line, 7) {
+			continue
+		}
+		none++
+		q := quote(`"`)
+		from := q.skipBlanks(line, 7)
+		_, i := q.stringEnd(line, from+1)
+		if i = q.skip(line, i, ','); q.is(line, i) && bytes.HasPrefix(line[i+1:], []byte("value")) {
+			t.Fatalf("%q", line)
+		}
+	}
+	if none < 1000 {
+		t.Errorf("%d have none", none)
+	}
+}

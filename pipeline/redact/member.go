@@ -26,6 +26,9 @@ func (r *Redactor) member(line []byte, s sign) int {
 // pair returns the string that begins at i when a member called value follows it, and where that one's value begins; else value
 // is 0.
 func (q quote) pair(line []byte, i int) (from, to, value int) {
+	if len(q) == 1 && q[0] == '"' && isAlone(line, i) {
+		return 0, 0, 0 // most that are called `name`
+	}
 	from = q.skipBlanks(line, i)
 	if !q.is(line, from) {
 		return 0, 0, 0
@@ -42,6 +45,20 @@ func (q quote) pair(line []byte, i int) (from, to, value int) {
 		return 0, 0, 0
 	}
 	return from, to, value
+}
+
+// isAlone reports whether the string at i is followed, without a blank between, by the end of its object or by a member that is not called
+// value. Of one with an escape in it, and of any other, it says no.
+func isAlone(line []byte, i int) bool {
+	if i >= len(line) || line[i] != '"' {
+		return false
+	}
+	end := bytes.IndexByte(line[i+1:], '"')
+	if end <= 0 || line[i+end] == '\\' {
+		return false
+	}
+	rest := line[i+end+2:]
+	return len(rest) > 0 && rest[0] == '}' || len(rest) > 2 && rest[0] == ',' && rest[1] == '"' && rest[2] != 'v'
 }
 
 // skip returns where what follows c begins, blanks before and behind it left aside; len(line) when it is not c that stands there.
