@@ -120,8 +120,15 @@ type Batch struct {
 	CaughtUp bool // the log had nothing more when this was read; a batch may be empty just to say so
 	Ended    bool // the log has ended (run --once, stdin closed); nothing follows
 
-	buf  []byte
+	buf  *buffer
 	pool *Pool
+}
+
+// buffer is a batch's memory, which it leaves to the next.
+type buffer struct {
+	data  []byte
+	ends  []int32
+	times []int64
 }
 
 // Span is the bytes [From, To) of others.
@@ -131,7 +138,7 @@ type Span struct{ From, To int32 }
 // counted is bounded. It is safe for concurrent use.
 type Pool struct {
 	size int
-	free chan []byte
+	free chan *buffer
 	made atomic.Int64
 	max  int64
 }
@@ -139,7 +146,7 @@ type Pool struct {
 // NewPool returns a pool of buffers of size bytes of which at most total bytes, but no fewer than four buffers, exist.
 func NewPool(size int, total int64) *Pool {
 	n := max(4, total/int64(size))
-	return &Pool{size: size, free: make(chan []byte, n), max: n}
+	return &Pool{size: size, free: make(chan *buffer, n), max: n}
 }
 
 // Size returns how many bytes each buffer has.
@@ -150,27 +157,43 @@ func (p *Pool) Size() int { return p.size }
 func (p *Pool) Get(done <-chan struct{}) *Batch {
 	select {
 	case buf := <-p.free:
-		return &Batch{buf: buf, Data: buf[:0], pool: p}
+		return p.batch(buf)
 	default:
 	}
 	if p.made.Add(1) <= p.max {
-		buf := make([]byte, p.size)
-		return &Batch{buf: buf, Data: buf[:0], pool: p}
+		return p.batch(&buffer{data: make([]byte, p.size)})
 	}
 	p.made.Add(-1)
 	select {
 	case buf := <-p.free:
-		return &Batch{buf: buf, Data: buf[:0], pool: p}
+		return p.batch(buf)
 	case <-done:
 		return nil
 	}
 }
+
+func (p *Pool) batch(buf *buffer) *Batch { return &Batch{buf: buf, Data: buf.data[:0], pool: p} }
+
+// MakeLines gives b empty Ends and Times with room for n lines, which append may outgrow.
+func (b *Batch) MakeLines(n int) {
+	if b.buf != nil && cap(b.buf.ends) >= n && cap(b.buf.times) >= n {
+		b.Ends, b.Times = b.buf.ends, b.buf.times
+		return
+	}
+	b.Ends, b.Times = make([]int32, 0, n), make([]int64, 0, n)
+}
+
+// shortLine bounds what a pool keeps besides its buffers: Ends and Times for as many lines as a buffer has of so many bytes.
+const shortLine = 64
 
 // Release gives the batch's buffer back to its pool. A batch made without a pool is left alone.
 func (b *Batch) Release() {
 	if b.pool == nil || b.buf == nil {
 		return
 	}
+	if n := cap(b.Ends); n > cap(b.buf.ends) && n <= b.pool.size/shortLine && n <= cap(b.Times) {
+		b.buf.ends, b.buf.times = b.Ends[:0], b.Times[:0]
+	}
 	b.pool.free <- b.buf
-	b.buf, b.Data = nil, nil
+	b.buf, b.Data, b.Ends, b.Times = nil, nil, nil, nil
 }

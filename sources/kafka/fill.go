@@ -244,8 +244,7 @@ func (f *filler) begin(ctx context.Context, size int) error {
 		}
 	}
 	b.Partition, b.First = f.partition, f.next
-	lines := max(16, f.lines+f.lines/8, len(f.ends))
-	b.Ends, b.Times = make([]int32, 0, lines), make([]int64, 0, lines)
+	b.MakeLines(max(16, f.lines+f.lines/8, len(f.ends)))
 	f.batch = b
 	return nil
 }

@@ -124,7 +124,8 @@ func (s *Source) Run(ctx context.Context, out chan<- *batch.Batch) error {
 
 // fill makes b the records that come next.
 func (s *Source) fill(b *batch.Batch) error {
-	run := Run{Data: b.Data, Ends: make([]int32, 0, s.ends+s.ends/4), Times: make([]int64, 0, s.ends+s.ends/4)}
+	b.MakeLines(s.ends + s.ends/4)
+	run := Run{Data: b.Data, Ends: b.Ends, Times: b.Times}
 	err := s.reader.Read(&run)
 	b.Times, b.Received = run.Times, true
 	b.Data, b.Ends, b.First, b.Next, b.CaughtUp = run.Data, run.Ends, run.First, run.Next, run.CaughtUp
