@@ -112,8 +112,12 @@ func runConfig(ctx context.Context, path string, once bool) error {
 		}
 		log.Info("taking over a new config")
 		stop()
-		if err := <-ended; err != nil || ctx.Err() != nil {
+		err = <-ended
+		if ctx.Err() != nil {
 			return err
+		}
+		if err != nil { // a sink that is away, most likely: no reason to stop for good
+			log.Error("the old config did not end well", "error", err)
 		}
 		c, before = next, c
 	}
