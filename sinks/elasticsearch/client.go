@@ -51,16 +51,19 @@ func newClient(c *Config, t *transport) (*client, error) {
 
 var errNotElasticsearch = errors.New("the server is not Elasticsearch: it does not say so in X-Elastic-Product")
 
+// node returns the node that the transport has chosen for r. Whoever logs in does not stand in it.
+func node(r *http.Request) string { return r.URL.Scheme + "://" + r.URL.Host }
+
 // Perform makes one request. It refuses a server that takes requests and never said that it is Elasticsearch.
 func (c *client) Perform(r *http.Request) (*http.Response, error) {
 	res, err := c.transport.Perform(r)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", node(r), err)
 	}
 	if res.StatusCode/100 == 2 && !c.genuine.Load() {
 		if res.Header.Get("X-Elastic-Product") != "Elasticsearch" {
 			_ = res.Body.Close()
-			return nil, errNotElasticsearch
+			return nil, fmt.Errorf("%s: %w", node(r), errNotElasticsearch)
 		}
 		c.genuine.Store(true)
 	}

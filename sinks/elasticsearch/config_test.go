@@ -176,7 +176,13 @@ func TestOtherServer(t *testing.T) {
 	defer other.Close()
 	c := DefaultConfig()
 	c.URLs = []string{other.URL}
-	if err := Check(context.Background(), c); err == nil || !strings.Contains(err.Error(), "not Elasticsearch") {
+	if err := Check(context.Background(), c); err == nil || !strings.Contains(err.Error(), other.URL+": the server is not Elasticsearch") {
+		t.Errorf("error %v", err)
+	}
+	// Which of several nodes it is that does not answer is said, and not who logs in.
+	c.Username, c.Password = "me", "topsecret"
+	other.Close()
+	if err := Check(context.Background(), c); err == nil || !strings.Contains(err.Error(), other.URL+": ") || strings.Contains(err.Error(), "topsecret") {
 		t.Errorf("error %v", err)
 	}
 }
