@@ -3,8 +3,12 @@ package config
 import (
 	"cmp"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -460,12 +464,29 @@ func (l *loader) tls(key string, t *TLS) {
 	if (t.Cert == "") != (t.Key == "") {
 		l.at(key, "cert and key belong together: one of them is missing")
 	}
-	for _, f := range []struct{ name, path string }{{"ca", t.CA}, {"cert", t.Cert}, {"key", t.Key}} {
-		if f.path == "" {
-			continue
+	before := len(l.errors)
+	read := func(name, path string) []byte {
+		if path == "" {
+			return nil
 		}
-		if _, err := os.Stat(f.path); err != nil {
-			l.at(key+"."+f.name, "%v", err)
+		pem, err := os.ReadFile(path)
+		switch {
+		case err == nil:
+			return pem
+		case errors.Is(err, fs.ErrPermission): // who runs gatemeter may well be another who may read it
+			l.warn(key+"."+name, err.Error())
+		default:
+			l.at(key+"."+name, "%v", err)
+		}
+		return nil
+	}
+	if pem := read("ca", t.CA); pem != nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		l.at(key+".ca", "%s holds no certificate in PEM", quote(t.CA))
+	}
+	cert, private := read("cert", t.Cert), read("key", t.Key)
+	if cert != nil && private != nil && len(l.errors) == before {
+		if _, err := tls.X509KeyPair(cert, private); err != nil {
+			l.at(key+".cert", "with key: %s", strings.TrimPrefix(err.Error(), "tls: "))
 		}
 	}
 }

@@ -120,17 +120,17 @@ func (t *Target) tlsConfig() (*tls.Config, error) {
 	if set.CAFile != "" {
 		pem, err := os.ReadFile(set.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("ca_file: %w", err)
+			return nil, fmt.Errorf("tls.ca: %w", err)
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca_file: no certificate in %s", set.CAFile)
+			return nil, fmt.Errorf("tls.ca: no certificate in %s", set.CAFile)
 		}
 	}
 	if set.CertFile != "" || set.KeyFile != "" {
 		pair, err := tls.LoadX509KeyPair(set.CertFile, set.KeyFile)
 		if err != nil {
-			return nil, fmt.Errorf("cert_file and key_file: %w", err)
+			return nil, fmt.Errorf("tls.cert and tls.key: %w", err)
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}

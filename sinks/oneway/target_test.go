@@ -65,8 +65,8 @@ func TestTLSSettings(t *testing.T) {
 		}
 	}
 	f("tcp://h:1", TLS{SkipVerify: true}, "not tls://")
-	f("tls://h:1", TLS{CAFile: filepath.Join(dir, "none.pem")}, "ca_file: open")
-	f("tls://h:1", TLS{CAFile: empty}, "ca_file: no certificate in")
-	f("tls://h:1", TLS{CertFile: empty}, "cert_file and key_file")
-	f("tls://h:1", TLS{KeyFile: empty}, "cert_file and key_file")
+	f("tls://h:1", TLS{CAFile: filepath.Join(dir, "none.pem")}, "tls.ca: open")
+	f("tls://h:1", TLS{CAFile: empty}, "tls.ca: no certificate in")
+	f("tls://h:1", TLS{CertFile: empty}, "tls.cert and tls.key")
+	f("tls://h:1", TLS{KeyFile: empty}, "tls.cert and tls.key")
 }
