@@ -75,16 +75,8 @@ func build(c *config.Config, p parts) (built *process, err error) {
 	if set.Workers == 0 {
 		set.Workers = runtime.GOMAXPROCS(0)
 	}
-	for _, name := range sorted(c.Metrics.Rollups) {
-		r := pipeline.Rollup{Name: name}
-		for _, d := range c.Metrics.Rollups[name] {
-			dimension, ok := pipeline.LookupDimension(d)
-			if !ok {
-				return nil, fmt.Errorf("rollup %s: no dimension %s", name, d)
-			}
-			r.Dimensions = append(r.Dimensions, dimension)
-		}
-		set.Metrics.Rollups = append(set.Metrics.Rollups, r)
+	if set.Metrics.Rollups, err = rollups(c); err != nil {
+		return nil, err
 	}
 	if set.Routes, err = route.New(c.Metrics.Routes); err != nil {
 		return nil, err
@@ -92,14 +84,8 @@ func build(c *config.Config, p parts) (built *process, err error) {
 	if set.Redact, err = redactor(c); err != nil {
 		return nil, err
 	}
-	if len(c.Filters) > 0 {
-		var rules []filter.Rule
-		for _, f := range c.Filters {
-			rules = append(rules, f.Rule)
-		}
-		if set.Filter, err = filter.Compile(rules); err != nil {
-			return nil, err
-		}
+	if set.Filter, err = filters(c); err != nil {
+		return nil, err
 	}
 	pool := batch.NewPool(bufferSize, int64(c.MaxInFlight))
 	for _, name := range sorted(c.Sources) {
@@ -144,6 +130,34 @@ func (p *process) shut() error {
 	}
 	p.close = nil
 	return err
+}
+
+func rollups(c *config.Config) ([]pipeline.Rollup, error) {
+	var all []pipeline.Rollup
+	for _, name := range sorted(c.Metrics.Rollups) {
+		r := pipeline.Rollup{Name: name}
+		for _, d := range c.Metrics.Rollups[name] {
+			dimension, ok := pipeline.LookupDimension(d)
+			if !ok {
+				return nil, fmt.Errorf("rollup %s: no dimension %s", name, d)
+			}
+			r.Dimensions = append(r.Dimensions, dimension)
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// filters returns the config's, nil when it has none.
+func filters(c *config.Config) (*filter.Set, error) {
+	if len(c.Filters) == 0 {
+		return nil, nil
+	}
+	rules := make([]filter.Rule, 0, len(c.Filters))
+	for _, f := range c.Filters {
+		rules = append(rules, f.Rule)
+	}
+	return filter.Compile(rules)
 }
 
 func redactor(c *config.Config) (*redact.Redactor, error) {

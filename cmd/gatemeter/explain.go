@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,16 +17,19 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline"
 	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/ecs"
+	"github.com/gatemeter/gatemeter/pipeline/filter"
 	"github.com/gatemeter/gatemeter/pipeline/record"
+	"github.com/gatemeter/gatemeter/pipeline/redact"
 	"github.com/gatemeter/gatemeter/pipeline/route"
 )
 
 func newExplainCommand() *cobra.Command {
-	var format, zone string
+	var format, zone, path, source string
 	var o parsers.Options
 	cmd := &cobra.Command{
-		Use: "explain [--format F]",
+		Use: "explain [--format F | -c FILE --source NAME]",
 		Example: `  tail -n 3 access.log | gatemeter explain
+  tail -n 3 access.log | gatemeter explain -c gatemeter.yaml --source edge    # as that source reads it
   gatemeter explain --format 'regex ^(?P<ts>\S+) (?P<path>\S+) (?P<took>\d+)$' --field took=event.duration:ms <app.log`,
 		Short: "Show how lines on standard input are read, a JSON object for each",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -34,20 +39,32 @@ func newExplainCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var how *reading
 			var err error
-			if o.Location, err = location(zone); err != nil {
-				return &exitError{exitUsage, err}
+			if path != "" || source != "" {
+				for _, name := range []string{"format", "field", "time", "timezone", "escape"} {
+					if cmd.Flags().Changed(name) {
+						return &exitError{exitUsage, fmt.Errorf("--%s and a config exclude each other: the source says how its lines are read", name)}
+					}
+				}
+				how, err = readingOf(path, source)
+			} else if o.Location, err = location(zone); err == nil {
+				how, err = readingAs(format, o)
 			}
-			newParser, err := parsers.New(format, o)
+			if e := (*exitError)(nil); err != nil && !errors.As(err, &e) {
+				err = &exitError{exitUsage, err}
+			}
 			if err != nil {
-				return &exitError{exitUsage, err}
+				return err
 			}
-			if err := explain(cmd.InOrStdin(), cmd.OutOrStdout(), format, newParser()); err != nil {
+			if err := how.explain(cmd.InOrStdin(), cmd.OutOrStdout()); err != nil {
 				return &exitError{exitFailed, err}
 			}
 			return nil
 		},
 	}
+	cmd.Flags().StringVarP(&path, "config", "c", "", "config `file`: lines are read, masked, routed and filtered as it says")
+	cmd.Flags().StringVar(&source, "source", "", "`name` of the config's source, where there are several")
 	cmd.Flags().StringVar(&format, "format", "auto", "format `name`, or a format string of nginx, Apache, Envoy, API Gateway or a W3C log")
 	cmd.Flags().StringToStringVar(&o.Fields, "field", nil, "`name=place` of a value in the record, as a config's fields; more than once for more")
 	cmd.Flags().StringVar(&o.Time, "time", "", "start or end: which moment of a request its event time is to be")
@@ -56,12 +73,93 @@ func newExplainCommand() *cobra.Command {
 	return cmd
 }
 
+// reading is how lines are read, and what is made of their records.
+type reading struct {
+	format  string
+	parser  parsers.Parser
+	service string           // of records that name none
+	redact  *redact.Redactor // of a config; nil without one, and nothing is masked
+	routes  *route.Templater
+	filter  *filter.Set // nil: nothing is left out
+	rollups []pipeline.Rollup
+}
+
+// readingAs is what a format alone says, with the defaults of a config that has nothing else.
+func readingAs(format string, o parsers.Options) (*reading, error) {
+	newParser, err := parsers.New(format, o)
+	if err != nil {
+		return nil, err
+	}
+	h := &reading{format: format, parser: newParser(), service: "SOURCE", routes: &route.Templater{}}
+	h.rollups, err = rollups(config.DefaultConfig())
+	return h, err
+}
+
+// readingOf is what the config at path says of a source: of its only one, if name is empty.
+func readingOf(path, name string) (*reading, error) {
+	if path == "" {
+		return nil, errors.New("--source of which config? -c FILE")
+	}
+	c, _, err := loadConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	names := sorted(c.Sources)
+	if name == "" && len(names) == 1 {
+		name = names[0]
+	}
+	s := c.Sources[name]
+	if s == nil {
+		return nil, fmt.Errorf("--source is one of %s", strings.Join(names, ", "))
+	}
+	newParser, err := s.Parsers()
+	if err != nil {
+		return nil, err
+	}
+	h := &reading{format: s.Format, parser: newParser(), service: cmp.Or(s.Service, name)}
+	if h.redact, err = redactor(c); err != nil {
+		return nil, err
+	}
+	if h.routes, err = route.New(c.Metrics.Routes); err != nil {
+		return nil, err
+	}
+	if h.filter, err = filters(c); err != nil {
+		return nil, err
+	}
+	h.rollups, err = rollups(c)
+	return h, err
+}
+
+// complete does to a record what the pipeline does before it is sent on; without a config it gets a route and no more.
+func (h *reading) complete(r *record.Record) {
+	if h.redact != nil {
+		if len(r.Service) == 0 {
+			r.Service = []byte(h.service)
+		}
+		if r.GatewayNanos < 0 && r.DurationNanos >= 0 && r.UpstreamNanos >= 0 {
+			r.GatewayNanos = max(0, r.DurationNanos-r.UpstreamNanos)
+		}
+		h.redact.Record(r, nil)
+	}
+	path := r.Path
+	if len(path) == 0 {
+		path = r.URL
+	}
+	if len(r.Route) == 0 && len(path) > 0 {
+		r.Route = h.routes.Append(nil, path)
+	}
+	if h.filter != nil {
+		h.filter.Apply(r)
+	}
+}
+
 // explanation is what explain prints of a line.
 type explanation struct {
 	Format string           `json:"format"`
 	Why    string           `json:"why,omitempty"` // what auto told the format by
 	Record json.RawMessage  `json:"record"`
 	Series []string         `json:"series"`
+	Drop   []string         `json:"left_out_of,omitempty"` // metrics, records: by the config's filters
 	Error  *explanationFail `json:"error"`
 }
 
@@ -129,7 +227,9 @@ func notText(line []byte) string {
 // named is a parser that tells which format read the last line.
 type named interface{ Format() string }
 
-func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) error {
+// explain writes how each line of in is read.
+func (h *reading) explain(in io.Reader, out io.Writer) error {
+	format, parser := h.format, h.parser
 	lines := bufio.NewReaderSize(in, 64<<10)
 	w := bufio.NewWriter(out)
 	defer w.Flush()
@@ -162,6 +262,9 @@ func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) 
 		case len(bytes.TrimSpace(line)) == 0:
 			e.Record, e.Error = json.RawMessage("null"), &explanationFail{Reason: record.Blank.String()}
 		default:
+			if h.redact != nil {
+				h.redact.Line(line)
+			}
 			r.Line = line
 			if header := headerOf(format); header != "" && bytes.HasPrefix(line, []byte(header)) {
 				log.Headers.Add(offset, line)
@@ -181,37 +284,23 @@ func explain(in io.Reader, out io.Writer, format string, parser parsers.Parser) 
 				e.Why = cmp.Or(notText(line), e.Why)
 				e.Record, e.Error = json.RawMessage("null"), &explanationFail{r.Reason.String(), r.Column}
 			} else {
-				path := r.Path
-				if len(path) == 0 {
-					path = r.URL
-				}
-				if len(r.Route) == 0 && len(path) > 0 {
-					r.Route = (&route.Templater{}).Append(nil, path)
-				}
+				h.complete(r)
 				e.Record = ecs.Append(nil, r, &ecs.Options{Original: ecs.OriginalNever})
 				if len(r.Service) == 0 {
-					r.Service = []byte("SOURCE") // in a pipeline, the name of the source
+					r.Service = []byte(h.service)
 				}
-				e.Series = pipeline.SeriesOf(r, defaultRollups())
+				if r.Drop&record.DropMetrics == 0 {
+					e.Series = pipeline.SeriesOf(r, h.rollups)
+				} else {
+					e.Drop = append(e.Drop, "metrics")
+				}
+				if r.Drop&record.DropRecords != 0 {
+					e.Drop = append(e.Drop, "records")
+				}
 			}
 		}
 		if err := encoder.Encode(e); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
 	}
-}
-
-// defaultRollups are those of a config that names none.
-func defaultRollups() []pipeline.Rollup {
-	var rollups []pipeline.Rollup
-	c := config.DefaultConfig()
-	for _, name := range sorted(c.Metrics.Rollups) {
-		r := pipeline.Rollup{Name: name}
-		for _, d := range c.Metrics.Rollups[name] {
-			dimension, _ := pipeline.LookupDimension(d)
-			r.Dimensions = append(r.Dimensions, dimension)
-		}
-		rollups = append(rollups, r)
-	}
-	return rollups
 }

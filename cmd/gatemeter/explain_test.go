@@ -3,7 +3,10 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,12 +18,12 @@ const combinedLine = `192.0.2.1 - - [21/Nov/2026:20:00:00 +0000] "GET /a HTTP/1.
 // explained returns what explain prints of in with format auto.
 func explained(t *testing.T, in string) []explanation {
 	t.Helper()
-	newParser, err := parsers.New("auto", parsers.Options{})
+	how, err := readingAs("auto", parsers.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	if err := explain(strings.NewReader(in), &out, "auto", newParser()); err != nil {
+	if err := how.explain(strings.NewReader(in), &out); err != nil {
 		t.Fatal(err)
 	}
 	var all []explanation
@@ -36,7 +39,7 @@ func explained(t *testing.T, in string) []explanation {
 
 // TestExplainWhileItIsWritten: what is explained of a line is there before the next one comes, as of tail -f.
 func TestExplainWhileItIsWritten(t *testing.T) {
-	newParser, err := parsers.New("auto", parsers.Options{})
+	how, err := readingAs("auto", parsers.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +47,7 @@ func TestExplainWhileItIsWritten(t *testing.T) {
 	answers, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := explain(in, out, "auto", newParser())
+		err := how.explain(in, out)
 		out.Close()
 		done <- err
 	}()
@@ -86,4 +89,56 @@ func TestExplainNoText(t *testing.T) {
 	f("\x28\xb5\x2f\xfdabc", "zstd")
 	f("\xff\xfe1\x00.\x00", "UTF-16")
 	f("hello world", "like no format there is")
+}
+
+// TestExplainByConfig: a line is read, masked, routed and filtered as a source of a config says.
+func TestExplainByConfig(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(path, []byte(`
+sources:
+  edge: {type: file, paths: [/a], format: '$remote_addr [$time_local] "$request" $status $tenant', fields: {tenant: user.name}, service: shop}
+  other: {type: file, paths: [/b]}
+metrics: {routes: ["/shops/{name}"], rollups: {mine: [service, route]}}
+redact: {addresses: truncate}
+filters:
+  - {when: {url.path: /healthz}, drop: [metrics, records]}
+  - {when: {service.name: shop, http.response.status_code: 404}, drop: records}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	how, err := readingOf(path, "edge")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(request, status, record, rest string) {
+		t.Helper()
+		var out strings.Builder
+		line := `192.0.2.77 [21/Nov/2026:20:00:00 +0000] "` + request + `" ` + status + " ann\n"
+		if err := how.explain(strings.NewReader(line), &out); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{record, `"source":{"ip":"192.0.2.0"}`, `"user":{"name":"ann"}`, `"service":{"name":"shop"}`, rest} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: no %s in\n%s", request, want, out.String())
+			}
+		}
+	}
+	f("GET /shops/ann?token=abc HTTP/1.1", "200", `"original":"/shops/ann?token=***"`, `"series":["mine.shop._shops__name_"],"error":null`)
+	f("GET /healthz HTTP/1.1", "200", `"path":"/healthz"`, `"series":[],"left_out_of":["metrics","records"],"error":null`)
+	f("GET /x HTTP/1.1", "404", `"path":"/x"`, `"series":["mine.shop._x"],"left_out_of":["records"],"error":null`)
+
+	g := func(want string, args ...string) {
+		t.Helper()
+		root := newRootCommand()
+		root.SetIn(strings.NewReader(""))
+		root.SetArgs(append([]string{"explain"}, args...))
+		var e *exitError
+		if err := root.Execute(); !errors.As(err, &e) || e.code != exitUsage || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", args, err, want)
+		}
+	}
+	g("--source is one of edge, other", "-c", path)
+	g("--source is one of edge, other", "-c", path, "--source", "egde")
+	g("--source of which config", "--source", "edge")
+	g("--format and a config exclude each other", "-c", path, "--format", "kong")
 }

@@ -39,12 +39,12 @@ func TestFormats(t *testing.T) {
 func TestExplain(t *testing.T) {
 	f := func(format, line string, want ...string) {
 		t.Helper()
-		newParser, err := parsers.New(format, parsers.Options{})
+		how, err := readingAs(format, parsers.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := explain(strings.NewReader(line+"\n"), &out, format, newParser()); err != nil {
+		if err := how.explain(strings.NewReader(line+"\n"), &out); err != nil {
 			t.Fatal(err)
 		}
 		for _, w := range want {
