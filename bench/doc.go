@@ -13,6 +13,7 @@
 //	sinks.go    Graphite and Elasticsearch that take everything
 //	startup.go  how long until the first line is read
 //	report.go   the tables
+//	profile.go  what the compiler is told: cmd/gatemeter/default.pgo
 //
 // A tool that counted other lines than gatemeter did fails the run before anything is timed. Malformed lines, one in a
 // thousand, are judged differently by each, so that much may differ.

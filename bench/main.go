@@ -22,6 +22,8 @@ type options struct {
 	peers    string // folder of their binaries; empty: none
 	rounds   int
 	formats  []string
+
+	profilePath string // write a profile of the binary there, in place of timing it
 }
 
 func main() {
@@ -47,6 +49,7 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.peers, "peers", os.Getenv("PEERS"), "folder with vector, fluent-bit, prometheus-nginxlog-exporter")
 	f.IntVar(&o.rounds, "rounds", 5, "how often each tool is timed")
 	f.StringVar(&formats, "formats", "nginx_timed,kong", "formats, as `gatemeter gen` names them")
+	f.StringVar(&o.profilePath, "profile", "", "time nothing: write a profile of the binary, for the compiler, to this file")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
@@ -80,6 +83,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer sinks.close()
 	b := &bench{options: o, scratch: scratch, sinks: sinks}
+	if o.profilePath != "" {
+		return b.profile(ctx)
+	}
 	r := &report{}
 	if err := r.describe(ctx, o); err != nil {
 		return err

@@ -62,12 +62,7 @@ func (b *bench) gatemeter(format string, records bool) *tool {
 		t.name, t.does = "gatemeter, records", "the same, and each record to Elasticsearch"
 	}
 	t.command = func(r *toolRun) (*exec.Cmd, error) {
-		config := fmt.Sprintf("data_dir: %q\nlisten: \"\"\nsources:\n  log: {type: file, paths: [%q], format: %s}\nsinks:\n"+
-			"  graphite: {type: graphite, address: \"tcp://%s\", prefix: bench}\n", r.dir+"/data", r.in.path, format, b.sinks.graphite)
-		if records {
-			config += fmt.Sprintf("  elasticsearch: {type: elasticsearch, urls: [\"http://%s\"], setup: false}\n", b.sinks.elasticsearch)
-		}
-		path, err := r.write("gatemeter.yaml", config)
+		path, err := r.write("gatemeter.yaml", b.gatemeterConfig(r.in, r.dir, "", records))
 		if err != nil {
 			return nil, err
 		}
@@ -82,6 +77,16 @@ func (b *bench) gatemeter(format string, records bool) *tool {
 		return requests, nil
 	}
 	return t
+}
+
+// gatemeterConfig is for a run in the folder dir.
+func (b *bench) gatemeterConfig(in *input, dir, listen string, records bool) string {
+	text := fmt.Sprintf("data_dir: %q\nlisten: %q\nsources:\n  log: {type: file, paths: [%q], format: %s}\nsinks:\n"+
+		"  graphite: {type: graphite, address: \"tcp://%s\", prefix: bench}\n", dir+"/data", listen, in.path, in.format, b.sinks.graphite)
+	if records {
+		text += fmt.Sprintf("  elasticsearch: {type: elasticsearch, urls: [\"http://%s\"], setup: false}\n", b.sinks.elasticsearch)
+	}
+	return text
 }
 
 // samples adds up the values of the lines of Prometheus' text format that begin with name and have a status.
