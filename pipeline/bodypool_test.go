@@ -7,7 +7,7 @@ func TestBodyPool(t *testing.T) {
 	if b := p.get(); cap(b.Bytes) != 0 {
 		t.Errorf("the first body has room for %d bytes before anything is known", cap(b.Bytes))
 	}
-	p.put(&Body{Bytes: make([]byte, 8000, 8000), Docs: 7, Done: func(*Body) {}})
+	p.put(&Body{Bytes: make([]byte, 8000), Docs: 7, Done: func(*Body) {}})
 	if b := p.get(); cap(b.Bytes) != 8000 || len(b.Bytes) != 0 || b.Docs != 0 || b.Done != nil {
 		t.Errorf("not the body that was put back, emptied: %d bytes of %d", len(b.Bytes), cap(b.Bytes))
 	}
@@ -15,7 +15,7 @@ func TestBodyPool(t *testing.T) {
 		t.Errorf("a new body has room for %d bytes, want 9000", cap(b.Bytes))
 	}
 	for range 1000 {
-		p.put(&Body{Bytes: make([]byte, 80, 80)})
+		p.put(&Body{Bytes: make([]byte, 80)})
 	}
 	p = bodyPool{room: p.room}
 	if b := p.get(); cap(b.Bytes) > 200 {
