@@ -40,6 +40,10 @@ type partition struct {
 	counts Counts // under mu
 	said   map[record.Reason]time.Time
 
+	full     map[string]int64 // by rollup, windows in which it had no room for a series; under mu
+	fullNews string           // one of them that the operator has not been told of; under mu
+	fullSaid time.Time
+
 	reading  int64  // under mu: next, and the newest state, for the record lanes
 	newState []byte // under mu
 
@@ -59,12 +63,13 @@ type firstRecord struct {
 type admission struct {
 	window int64
 	keys   [][]map[string]struct{} // chain, level
+	full   []string                // names of rollups that had no room for a series
 }
 
 func newPartition(b *batch.Partition, number int, source *SourceSettings, s *shard, sinks int, now time.Time) *partition {
 	p := &partition{
 		Partition: b, number: number, source: source, shard: s, watermark: cursor.NoWatermark, lastData: now, spoke: now.UnixNano(),
-		said: map[record.Reason]time.Time{},
+		said: map[record.Reason]time.Time{}, full: map[string]int64{},
 	}
 	p.turned = sync.NewCond(&p.mu)
 	p.shown.Store(cursor.NoWatermark)
@@ -173,6 +178,11 @@ func (p *partition) admit(window int64, s *series, w *worker) *series {
 			continue
 		}
 		if len(known) >= w.pipeline.set.Metrics.MaxSeries {
+			if name := l.rollup.Name; !slices.Contains(a.full, name) {
+				a.full = append(a.full, name)
+				p.full[name]++
+				p.fullNews = name
+			}
 			target = w.series.folded(s, level)
 			break
 		}

@@ -48,6 +48,8 @@ type PartitionStats struct {
 	Counts
 	Watermark int64 // Unix nanoseconds, cursor.NoWatermark before the first record
 	Indexed   int64 // offset below which every record sink has confirmed
+
+	Full map[string]int64 // by rollup: windows in which it had max_series series, and records of more
 }
 
 // ShardStats is one shard's, as last saved.
@@ -103,7 +105,13 @@ func (p *Pipeline) Stats() Stats {
 	p.known.Unlock()
 	for _, k := range partitions {
 		k.mu.Lock()
-		s.Partitions = append(s.Partitions, PartitionStats{Source: k.Source, Name: k.Name, Shard: k.Shard, Counts: k.counts, Watermark: k.watermark})
+		full := make(map[string]int64, len(p.set.Metrics.Rollups))
+		for _, r := range p.set.Metrics.Rollups {
+			full[r.Name] = k.full[r.Name]
+		}
+		s.Partitions = append(s.Partitions, PartitionStats{
+			Source: k.Source, Name: k.Name, Shard: k.Shard, Counts: k.counts, Watermark: k.watermark, Full: full,
+		})
 		k.mu.Unlock()
 		s.Partitions[len(s.Partitions)-1].Indexed = k.indexed()
 	}

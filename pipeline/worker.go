@@ -226,7 +226,8 @@ func (w *worker) address(t *task, i int, body *Body) {
 	}
 }
 
-// report adds the task's counts to the partition's, and shows the operator a malformed line, one a minute for each reason.
+// report adds the task's counts to the partition's, and shows the operator a malformed line, one a minute for each reason, and,
+// as often, that there is no room for series.
 func (w *worker) report(t *task) {
 	p := t.partition
 	now := time.Unix(0, t.now)
@@ -241,7 +242,17 @@ func (w *worker) report(t *task) {
 	if show {
 		p.said[bad.reason] = now
 	}
+	full := p.fullNews
+	if full != "" && now.Sub(p.fullSaid) < time.Minute {
+		full = ""
+	} else if full != "" {
+		p.fullNews, p.fullSaid = "", now
+	}
 	p.mu.Unlock()
+	if full != "" {
+		w.pipeline.set.Log.Warn("max_series is reached: what else comes counts under _other", "source", p.Source, "partition", p.Name,
+			"rollup", full, "max_series", w.pipeline.set.Metrics.MaxSeries)
+	}
 	if show {
 		w.pipeline.set.Log.Warn("malformed line", "source", p.Source, "partition", p.Name, "offset", bad.offset,
 			"reason", bad.reason.String(), "column", bad.column, "line", string(bad.line[:min(len(bad.line), 200)]))

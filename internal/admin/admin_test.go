@@ -239,8 +239,8 @@ func everything(emit func(Sample)) {
 	}
 	Pipeline(&pipeline.Stats{
 		Partitions: []pipeline.PartitionStats{
-			{Source: "edge", Name: "/var/log/a.log", Shard: "web1", Counts: counts, Watermark: 1_795_262_400_500_000_000, Indexed: 4711},
-			{Source: "edge", Name: "/var/log/\xff\"\n.log", Shard: "web1", Watermark: cursor.NoWatermark},
+			{Source: "edge", Name: "/var/log/a.log", Shard: "web1", Full: map[string]int64{"route": 1}, Counts: counts, Watermark: 1_795_262_400_500_000_000, Indexed: 4711},
+			{Source: "edge", Name: "/var/log/\xff\"\n.log", Shard: "web1", Full: map[string]int64{"route": 1}, Watermark: cursor.NoWatermark},
 		},
 		Shards:      []pipeline.ShardStats{{Label: "web1", Emitted: 1_795_262_400, Final: 1_795_262_340}, {Label: "new", Emitted: cursor.NoWatermark, Final: cursor.NoWatermark}},
 		RecordLanes: []pipeline.RecordLaneStats{{Name: "elasticsearch", Behind: 1, Waiting: 4096}},

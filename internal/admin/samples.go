@@ -28,6 +28,7 @@ var (
 	malformed = metric{"gatemeter_parser_malformed_lines_total", "Lines that are no record of their format, by reason.", Counter}
 	parsed    = metric{"gatemeter_parser_parsed_records_total", "Lines that are a record: left out and counted ones.", Counter}
 	leftOut   = metric{"gatemeter_window_left_out_records_total", "Records that were counted in no window, by reason.", Counter}
+	full      = metric{"gatemeter_window_full_rollups_total", "Windows of a log in which a rollup had max_series series and records of more, by rollup.", Counter}
 	counted   = metric{"gatemeter_window_counted_records_total", "Records counted in a window.", Counter}
 	openParts = metric{"gatemeter_window_open_parts", "Windows in memory, times the workers that hold a part of them.", Gauge}
 	panes     = metric{"gatemeter_window_panes_total", "Panes that left for the sinks, by kind.", Counter}
@@ -113,6 +114,9 @@ func Pipeline(s *pipeline.Stats, emit func(Sample)) {
 		e.count(replayed, p.Replayed)
 		e.count(parsed, p.Parsed)
 		e.count(counted, p.Counted)
+		for rollup, n := range p.Full {
+			e.count(full, n, Label{"rollup", rollup})
+		}
 		for r := record.Blank; r < record.NumReasons; r++ {
 			m := leftOut
 			switch {
