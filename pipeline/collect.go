@@ -75,10 +75,12 @@ func (c *collector) collect(s *shard, start int64) *point.Pane {
 	n := 0
 	for _, levels := range c.touched {
 		for _, touched := range levels {
-			n += len(touched)
+			for _, k := range touched {
+				n += c.names.points(k.value)
+			}
 		}
 	}
-	pane.Points = make([]point.Point, 0, n*c.names.perSeries)
+	pane.Points = make([]point.Point, 0, n)
 	for _, levels := range c.touched {
 		for level, touched := range levels {
 			slices.SortFunc(touched, func(a, b *slot) int { return strings.Compare(a.series.Path, b.series.Path) })

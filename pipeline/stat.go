@@ -27,11 +27,10 @@ type statNames struct {
 	percentiles []string // p50, p999 for 99.9
 	quantiles   []float64
 	values      []float64 // of the histogram at hand
-	perSeries   int       // about how many points a series gives
 }
 
 func newStatNames(percentiles []float64) *statNames {
-	n := &statNames{perSeries: 22 + 3*len(percentiles)}
+	n := &statNames{}
 	for _, p := range percentiles {
 		n.percentiles, n.quantiles = append(n.percentiles, PercentileName(p)), append(n.quantiles, p/100)
 	}
@@ -41,6 +40,27 @@ func newStatNames(percentiles []float64) *statNames {
 // PercentileName returns the stat's name of the percentile p: p50, p99, p999 for 99.9.
 func PercentileName(p float64) string {
 	return "p" + strings.ReplaceAll(strconv.FormatFloat(p, 'f', -1, 64), ".", "")
+}
+
+// points returns how many points v gives.
+func (n *statNames) points(v *value) int {
+	count := 1 + (len(statusClasses) - 2) + len(v.codes)
+	plus := func(more int, is bool) {
+		if is {
+			count += more
+		}
+	}
+	plus(1, v.classes[1] > 0)
+	for _, h := range [...]*histogram.Histogram{&v.latency, &v.upstream, &v.gateway} {
+		plus(4+len(n.percentiles), h.Count() > 0)
+	}
+	plus(1, v.requestSized > 0)
+	plus(1, v.responseSized > 0)
+	plus(1, v.clients.Any())
+	plus(1, v.consumers.Any())
+	plus(3, v.cacheHit+v.cacheMiss+v.cacheOther > 0)
+	plus(1, v.throttled > 0)
+	return count
 }
 
 // appendPoints appends the points of v. What no record of the window carried gives none; the status classes 2xx to 5xx are
@@ -84,11 +104,11 @@ func (n *statNames) appendPoints(points []point.Point, s *point.Series, v *value
 	if v.responseSized > 0 {
 		counter(MetricResponseBytes, "sum", v.responseBytes, v.sent.responseBytes)
 	}
-	if clients := v.clients.Count(); clients > 0 {
-		gauge(MetricClients, "distinct", float64(clients))
+	if v.clients.Any() {
+		gauge(MetricClients, "distinct", float64(v.clients.Count()))
 	}
-	if consumers := v.consumers.Count(); consumers > 0 {
-		gauge(MetricConsumers, "distinct", float64(consumers))
+	if v.consumers.Any() {
+		gauge(MetricConsumers, "distinct", float64(v.consumers.Count()))
 	}
 	if v.cacheHit+v.cacheMiss+v.cacheOther > 0 {
 		counter(MetricCache, "hit", v.cacheHit, v.sent.cacheHit)

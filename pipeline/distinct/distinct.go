@@ -97,6 +97,9 @@ func (c *Counter) Count() int64 {
 	return int64(c.n)
 }
 
+// Any reports whether a value was added.
+func (c *Counter) Any() bool { return c.sketch != nil || c.n > 0 }
+
 // Reset empties c and keeps its memory.
 func (c *Counter) Reset() {
 	clear(c.table)

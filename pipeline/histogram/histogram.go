@@ -9,6 +9,7 @@ package histogram
 import (
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // Scale is the histogram's resolution in OpenTelemetry's terms: 2^Scale buckets a power of two.
@@ -20,13 +21,20 @@ const (
 )
 
 // Histogram is a distribution of lengths of time. The zero value is empty and ready. It is used by one goroutine.
+//
+// The buckets of the first values are listed. Room for each bucket between the lowest and the highest there is only when they are more: most
+// series of a log with thousands have few values in a window.
 type Histogram struct {
 	count, zeros  int64
 	sum, min, max int64 // nanoseconds
-	first         int   // index of counts[0]
+	listed        [maxListed]int16
+	first         int32 // index of counts[0]
 	counts        []uint32
 	carried       map[int]int64 // by bucket, what its count has no bits for, a multiple of 1<<32: nearly always nil
 }
+
+// maxListed is how many values that are not 0 are listed. Then counts is empty.
+const maxListed = 10
 
 // Add counts one value of ns nanoseconds; a negative one is taken as 0.
 func (h *Histogram) Add(ns int64) {
@@ -45,12 +53,41 @@ func (h *Histogram) Add(ns int64) {
 		return
 	}
 	i := Index(ns)
-	if uint(i-h.first) >= uint(len(h.counts)) {
-		h.cover(i, i)
+	at := i - int(h.first)
+	if uint(at) >= uint(len(h.counts)) {
+		h.put(h.count-h.zeros-1, i)
+		return
 	}
-	n := &h.counts[i-h.first]
+	n := &h.counts[at]
 	if *n++; *n == 0 {
 		h.carry(i, 1<<32)
+	}
+}
+
+// put counts a value of bucket i. Before it there are so many others.
+func (h *Histogram) put(others int64, i int) {
+	if len(h.counts) == 0 {
+		if others < maxListed {
+			h.listed[others] = int16(i)
+			return
+		}
+		h.spread(others, i, i)
+	}
+	h.cover(i, i)
+	n := &h.counts[i-int(h.first)]
+	if *n++; *n == 0 {
+		h.carry(i, 1<<32)
+	}
+}
+
+// spread counts the n values that are listed, in buckets with room for those from lo to hi too.
+func (h *Histogram) spread(n int64, lo, hi int) {
+	for _, i := range h.listed[:n] {
+		lo, hi = min(lo, int(i)), max(hi, int(i))
+	}
+	h.cover(lo, hi)
+	for _, i := range h.listed[:n] {
+		h.counts[int(i)-int(h.first)]++
 	}
 }
 
@@ -73,14 +110,23 @@ func (h *Histogram) Merge(o *Histogram) {
 	} else {
 		h.min, h.max = min(h.min, o.min), max(h.max, o.max)
 	}
+	mine := h.count - h.zeros
 	h.count += o.count
 	h.zeros += o.zeros
 	h.sum = Plus(h.sum, o.sum)
 	if len(o.counts) == 0 {
+		for k, i := range o.listed[:o.count-o.zeros] {
+			h.put(mine+int64(k), int(i))
+		}
 		return
 	}
-	h.cover(o.first, o.first+len(o.counts)-1)
-	into := h.counts[o.first-h.first:][:len(o.counts)]
+	first := int(o.first)
+	if len(h.counts) == 0 {
+		h.spread(mine, first, first+len(o.counts)-1)
+	} else {
+		h.cover(first, first+len(o.counts)-1)
+	}
+	into := h.counts[first-int(h.first):][:len(o.counts)]
 	over := uint64(0) // bit 32: a count has come to more than 32 bits
 	for i, n := range o.counts {
 		sum := uint64(into[i]) + uint64(n)
@@ -90,7 +136,7 @@ func (h *Histogram) Merge(o *Histogram) {
 	if over>>32 != 0 {
 		for i, n := range o.counts {
 			if into[i] < n {
-				h.carry(o.first+i, 1<<32)
+				h.carry(first+i, 1<<32)
 			}
 		}
 	}
@@ -108,9 +154,13 @@ func Plus(a, b int64) int64 {
 	return math.MaxInt64
 }
 
-// Reset empties h and keeps its memory.
+// Reset empties h and keeps its memory, if it was of use.
 func (h *Histogram) Reset() {
-	*h = Histogram{counts: h.counts[:0]}
+	var counts []uint32
+	if len(h.counts) > 0 {
+		counts = h.counts[:0]
+	}
+	*h = Histogram{counts: counts}
 }
 
 // Count returns how many values there are.
@@ -137,6 +187,10 @@ func (h *Histogram) Quantile(q float64) float64 {
 
 // AppendQuantiles appends the Quantile of each of shares to dst. It is quickest when they ascend: then it looks at each bucket once.
 func (h *Histogram) AppendQuantiles(dst []float64, shares ...float64) []float64 {
+	few := h.listed
+	if len(h.counts) == 0 {
+		slices.Sort(few[:h.count-h.zeros])
+	}
 	last, seen, i := int64(0), h.zeros, 0 // seen values are 0, or in buckets before i
 	for _, q := range shares {
 		if h.count == 0 {
@@ -150,6 +204,10 @@ func (h *Histogram) AppendQuantiles(dst []float64, shares ...float64) []float64 
 			dst = append(dst, 0)
 			continue
 		}
+		if len(h.counts) == 0 {
+			dst = append(dst, h.inRange(int(few[rank-h.zeros-1])))
+			continue
+		}
 		if rank < last {
 			seen, i = h.zeros, 0
 		}
@@ -159,13 +217,18 @@ func (h *Histogram) AppendQuantiles(dst []float64, shares ...float64) []float64 
 			}
 			seen += int64(h.counts[i])
 			if h.carried != nil {
-				seen += h.carried[h.first+i]
+				seen += h.carried[int(h.first)+i]
 			}
 		}
 		// The rank is in bucket i-1, for seen has come to it there.
-		dst = append(dst, min(max(middle(h.first+i-1), seconds(h.min)), seconds(h.max)))
+		dst = append(dst, h.inRange(int(h.first)+i-1))
 	}
 	return dst
+}
+
+// inRange returns the middle of bucket i, or the smallest or largest value where it is outside.
+func (h *Histogram) inRange(i int) float64 {
+	return min(max(middle(i), seconds(h.min)), seconds(h.max))
 }
 
 // middle returns the geometric middle of bucket i, in seconds: it is off by the same factor, 2^(1/64), at either end.
@@ -190,15 +253,15 @@ func makeMiddles() (m [35 * perOctave]float64) {
 
 // cover makes room for the buckets lo to hi, both included.
 func (h *Histogram) cover(lo, hi int) {
-	if len(h.counts) > 0 {
-		if lo >= h.first && hi < h.first+len(h.counts) {
+	if first := int(h.first); len(h.counts) > 0 {
+		if lo >= first && hi < first+len(h.counts) {
 			return
 		}
-		lo, hi = min(lo, h.first), max(hi, h.first+len(h.counts)-1)
+		lo, hi = min(lo, first), max(hi, first+len(h.counts)-1)
 	}
 	lo = lo &^ (chunk - 1)
 	n := (hi - lo + chunk) &^ (chunk - 1)
-	old, shift := h.counts, h.first-lo
+	old, shift := h.counts, int(h.first)-lo
 	if cap(old) < n {
 		h.counts = make([]uint32, n)
 		if len(old) > 0 {
@@ -212,7 +275,7 @@ func (h *Histogram) cover(lo, hi int) {
 			clear(h.counts[:shift])
 		}
 	}
-	h.first = lo
+	h.first = int32(lo)
 }
 
 // Index returns the bucket of a value of ns > 0 nanoseconds, without a logarithm: the power of two is the float's exponent,

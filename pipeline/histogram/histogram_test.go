@@ -89,13 +89,15 @@ func TestMergeLaws(t *testing.T) {
 	for range 300 {
 		var whole Histogram
 		parts := make([]Histogram, 1+r.IntN(6))
-		for range r.IntN(500) {
+		for range r.IntN([]int{5, 15, 50, 500}[r.IntN(4)]) { // all may be listed, some, or none
 			ns := r.Int64N(1 << uint(1+r.IntN(40)))
 			whole.Add(ns)
 			parts[r.IntN(len(parts))].Add(ns)
 		}
 		var merged Histogram
-		merged.Add(1 << 50) // a pooled one has had other content
+		for range r.IntN(20) { // a pooled one has had other content
+			merged.Add(1 << 50)
+		}
 		merged.Reset()
 		for _, i := range r.Perm(len(parts)) {
 			merged.Merge(&parts[i])
@@ -111,27 +113,39 @@ func same(a, b *Histogram) bool {
 	if a.count != b.count || a.zeros != b.zeros || a.sum != b.sum || a.min != b.min || a.max != b.max {
 		return false
 	}
-	at := func(h *Histogram, i int) uint32 {
-		if i -= h.first; i < 0 || i >= len(h.counts) {
-			return 0
-		}
-		return h.counts[i]
-	}
 	for i := -2000; i < 2000; i++ {
-		if at(a, i) != at(b, i) {
+		if a.inBucket(i) != b.inBucket(i) {
 			return false
 		}
 	}
 	return true
 }
 
+// inBucket returns how many values bucket i holds, if nothing was carried.
+func (h *Histogram) inBucket(i int) (n int64) {
+	if len(h.counts) == 0 {
+		for _, j := range h.listed[:h.count-h.zeros] {
+			if int(j) == i {
+				n++
+			}
+		}
+		return n
+	}
+	if i -= int(h.first); i < 0 || i >= len(h.counts) {
+		return 0
+	}
+	return int64(h.counts[i])
+}
+
 // TestCarry: a bucket may count more than its 32 bits hold.
 func TestCarry(t *testing.T) {
 	almost := func() *Histogram { // 1<<32 - 1 values of 1 s, one of 2 s
 		h := &Histogram{}
-		h.Add(1e9)
+		for range 2 * maxListed {
+			h.Add(1e9)
+		}
 		h.Add(2e9)
-		h.counts[Index(1e9)-h.first] = math.MaxUint32
+		h.counts[Index(1e9)-int(h.first)] = math.MaxUint32
 		h.count = 1 << 32
 		return h
 	}
@@ -179,6 +193,33 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestFewAreListed: a histogram of few values takes no memory of its own, and one that had more gives its memory back.
+func TestFewAreListed(t *testing.T) {
+	h := &Histogram{}
+	few := func() {
+		h.Reset()
+		for i := range int64(maxListed) {
+			h.Add(0)
+			h.Add(1 + i*1e8)
+		}
+	}
+	if n := testing.AllocsPerRun(100, few); n != 0 || h.counts != nil {
+		t.Errorf("%v allocations, %d buckets", n, len(h.counts))
+	}
+	h.Add(5e9)
+	if len(h.counts) == 0 {
+		t.Error("one more is listed too")
+	}
+	h.Reset()
+	if cap(h.counts) == 0 {
+		t.Error("the memory of a histogram with many values is gone after one of them")
+	}
+	few()
+	if h.Reset(); cap(h.counts) != 0 {
+		t.Errorf("room for %d buckets is kept that are not needed", cap(h.counts))
+	}
+}
+
 func BenchmarkAdd(b *testing.B) {
 	var h Histogram
 	b.ReportAllocs()
@@ -194,7 +235,7 @@ func TestAppendQuantilesIsQuantile(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 300 {
 		var h Histogram
-		for range r.IntN(400) {
+		for range r.IntN([]int{maxListed + 2, 400}[r.IntN(2)]) {
 			h.Add(r.Int64N(1 << uint(r.IntN(63))))
 		}
 		var shares, want []float64
@@ -217,9 +258,7 @@ func slowQuantile(h *Histogram, q float64) float64 {
 	}
 	seen := h.zeros
 	for i := -2000; ; i++ {
-		if at := i - h.first; at >= 0 && at < len(h.counts) {
-			seen += int64(h.counts[at])
-		}
+		seen += h.inBucket(i)
 		if seen >= rank {
 			return min(max(math.Exp2((float64(i)+0.5)/perOctave), float64(h.min)/1e9), float64(h.max)/1e9)
 		}
