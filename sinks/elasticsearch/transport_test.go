@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -50,6 +51,7 @@ type counter struct {
 	writes []int
 	conns  []net.Conn
 	large  chan struct{} // a token when more than a MiB is about to be written at once
+	broken bool          // the next write finds the connection closed
 }
 
 type counted struct {
@@ -61,7 +63,12 @@ func (c counted) Write(b []byte) (int, error) {
 	c.counter.mu.Lock()
 	c.counter.writes = append(c.counter.writes, len(b))
 	c.counter.conns = append(c.counter.conns, c.Conn)
+	broken := c.counter.broken
+	c.counter.broken = false
 	c.counter.mu.Unlock()
+	if broken {
+		return 0, syscall.EPIPE
+	}
 	if len(b) > 1<<20 {
 		signal(c.counter.large)
 	}
@@ -141,7 +148,9 @@ func TestPayloadIsSentAgain(t *testing.T) {
 		p.wait()
 	}
 	f()
-	server.CloseClientConnections()
+	count.mu.Lock()
+	count.broken = true
+	count.mu.Unlock()
 	f()
 	count.mu.Lock()
 	defer count.mu.Unlock()
