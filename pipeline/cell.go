@@ -48,7 +48,7 @@ type codeCount struct {
 // value is what is known of one series in one window. Values form a commutative monoid under merge.
 type value struct {
 	counters             // in full
-	sent     counters    // of those, what discarding sinks have
+	sent     *counters   // of those, what discarding sinks have; nil: nothing, or there is no such sink
 	codes    []codeCount // ordered by code; only when asked for
 	latency  histogram.Histogram
 	upstream histogram.Histogram
@@ -62,7 +62,9 @@ type cell struct{ value }
 
 func (v *value) merge(o *value) {
 	v.counters.add(&o.counters)
-	v.sent.add(&o.sent)
+	if o.sent != nil {
+		v.ofSent().add(o.sent)
+	}
 	for _, c := range o.codes {
 		mine := v.code(c.code)
 		mine.n += c.n
@@ -84,9 +86,17 @@ func (v *value) code(code int32) *codeCount {
 	return &v.codes[i]
 }
 
+// ofSent returns v.sent to be written.
+func (v *value) ofSent() *counters {
+	if v.sent == nil {
+		v.sent = &counters{}
+	}
+	return v.sent
+}
+
 // markSent notes that discarding sinks have all of v.
 func (v *value) markSent() {
-	v.sent = v.counters
+	*v.ofSent() = v.counters
 	for i := range v.codes {
 		v.codes[i].sent = v.codes[i].n
 	}
@@ -94,7 +104,10 @@ func (v *value) markSent() {
 
 // reset empties v and keeps its memory.
 func (v *value) reset() {
-	v.counters, v.sent = counters{}, counters{}
+	v.counters = counters{}
+	if v.sent != nil {
+		*v.sent = counters{}
+	}
 	v.codes = v.codes[:0]
 	v.latency.Reset()
 	v.upstream.Reset()

@@ -31,7 +31,8 @@ type slot struct {
 
 	// Of the pane at hand.
 	value      *value
-	lender     *slot // whose value it is: the only one in the next finer level that is merged into it; nil: it is its own
+	cell       *cell // whose value it is: the only one of the slot
+	lender     *slot // whose value it is: the only one in the next finer level that is merged into it
 	begin, end int   // its points
 }
 
@@ -53,14 +54,9 @@ func newCollector(p *Pipeline) *collector {
 func (c *collector) collect(s *shard, start int64) *point.Pane {
 	c.pane++
 	key := windowKey{s.index, start}
-	for _, w := range c.pipeline.workers {
-		win := w.windows[key]
-		if win == nil {
-			continue
-		}
+	if win := c.gather(key); win != nil {
 		for series, cell := range win.cells {
-			c.touch(c.slotOf(series), series.chain.index, len(series.chain.levels)-1).merge(&cell.value)
-			cell.markSent()
+			c.touch(c.slotOf(series), series.chain, cell)
 		}
 		win.changed = false
 	}
@@ -90,21 +86,61 @@ func (c *collector) collect(s *shard, start int64) *point.Pane {
 			levels[level] = touched[:0]
 		}
 	}
-	if len(c.free) > maxFree {
-		c.free = slices.Delete(c.free, maxFree, len(c.free))
+	if len(c.free) > minFree {
+		c.free = slices.Delete(c.free, minFree, len(c.free))
 	}
 	c.tidy()
 	return pane
 }
 
-// touch returns the slot's value of the pane at hand.
-func (c *collector) touch(k *slot, chain, level int) *value {
-	if k.pane != c.pane {
-		k.pane = c.pane
-		c.touched[chain][level] = append(c.touched[chain][level], k)
-		k.value = c.newValue()
+// gather moves all workers' parts of a window to one of them, and returns that; nil when there is none. What a window has when it is
+// sent is most of what it will ever have, and it stays in memory until it cannot change any more.
+func (c *collector) gather(key windowKey) (into *window) {
+	var home *worker
+	for _, w := range c.pipeline.workers {
+		win := w.windows[key]
+		switch {
+		case win == nil:
+			continue
+		case into == nil:
+			home, into = w, win
+			continue
+		}
+		for s, cell := range win.cells {
+			home.cell(into, key, home.series.same(s)).merge(&cell.value)
+		}
+		home.made = 0 // they are old ones
+		w.drop(key)
 	}
-	return k.value
+	return into
+}
+
+// touch adds a cell to its slot, which is of the finest level. The first only lends its value, and mostly it is the only one.
+func (c *collector) touch(k *slot, chain *chain, cell *cell) {
+	if k.pane != c.pane {
+		level := len(chain.levels) - 1
+		k.pane, k.value, k.cell = c.pane, &cell.value, cell
+		c.touched[chain.index][level] = append(c.touched[chain.index][level], k)
+		return
+	}
+	if k.cell != nil {
+		k.value = c.newValue()
+		c.take(k.value, k.cell)
+		k.cell = nil
+	}
+	c.take(k.value, cell)
+}
+
+// take merges a cell into v. Its points have been sent then.
+func (c *collector) take(v *value, cell *cell) {
+	v.merge(&cell.value)
+	c.markSent(cell)
+}
+
+func (c *collector) markSent(cell *cell) {
+	if c.pipeline.discards {
+		cell.markSent()
+	}
 }
 
 func (c *collector) newValue() *value {
@@ -145,11 +181,14 @@ func (c *collector) appendPoints(pane *point.Pane, k *slot) {
 		pane.Points = c.names.appendPoints(pane.Points, &k.series, k.value)
 	}
 	k.end = len(pane.Points)
-	if k.lender == nil {
+	switch {
+	case k.cell != nil:
+		c.markSent(k.cell)
+	case k.lender == nil:
 		k.value.reset()
 		c.free = append(c.free, k.value)
 	}
-	k.value = nil
+	k.value, k.cell = nil, nil
 }
 
 // slotOf returns where s is added up.

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"slices"
+
 	"github.com/gatemeter/gatemeter/pipeline/distinct"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
@@ -54,7 +56,7 @@ func (w *worker) visitOf(t *task, time, offset int64) int {
 	w.visit = len(w.visits)
 	w.visits = append(w.visits, visit{
 		firstRecord: firstRecord{start, offset, w.watermark}, from: start * 1e9, to: end * 1e9, late: cfg.lateFrom(start), parity: cfg.parity(start),
-		final: end <= t.final, replayed: t.replayed && end <= t.emitted,
+		final: end <= t.final, replayed: w.pipeline.discards && t.replayed && end <= t.emitted,
 	})
 	return w.visit
 }
@@ -198,7 +200,7 @@ func addAll(some []addition, codes bool) {
 		a := &some[i]
 		a.cell.counters.count(a.fact)
 		if a.replayed {
-			a.cell.sent.count(a.fact)
+			a.cell.ofSent().count(a.fact)
 		}
 		if status := a.fact.status; codes && status >= 0 {
 			c := a.cell.code(status)
@@ -268,19 +270,24 @@ func (w *worker) cell(win *window, key windowKey, s *series) *cell {
 		}
 		win.cells[s] = c
 		s.cells++
+		w.made++
 	}
 	last.cellKey, last.cell = key, c
 	return c
 }
 
-// maxFree bounds the emptied cells a worker keeps.
-const maxFree = 4096
+// minFree is how many emptied cells a worker keeps at any rate. Of a window with more it keeps what the next may need.
+const minFree = 4096
 
 // drop forgets the window. The dispatcher calls it at a barrier.
 func (w *worker) drop(key windowKey) {
 	win := w.windows[key]
 	if win == nil {
 		return
+	}
+	most := max(minFree, 2*len(win.cells))
+	if len(w.free) > most {
+		w.free = slices.Delete(w.free, most, len(w.free))
 	}
 	for s, c := range win.cells {
 		s.cells--
@@ -289,7 +296,7 @@ func (w *worker) drop(key windowKey) {
 				s.last[i].cell = nil
 			}
 		}
-		if len(w.free) < maxFree {
+		if len(w.free) < most {
 			c.reset()
 			w.free = append(w.free, c)
 		}

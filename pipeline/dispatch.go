@@ -14,6 +14,10 @@ import (
 // closes thousands a second.
 const manyWindows = 20
 
+// manyCells made since the last epoch call for one too: a log of thousands of series read at full speed would have them for all windows
+// of a second, and then points of all of them.
+const manyCells = 32 << 10
+
 // dispatch gives the batches out as tasks, in order, and sends what there is to send between them, until in is closed.
 func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 	tick := time.NewTicker(p.set.Epoch)
@@ -27,7 +31,7 @@ func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 			}
 			shard := p.take(b)
 			p.pace(shard)
-			if p.openParts.Load() > p.totals.manyParts.Load() {
+			if p.openParts.Load() > p.totals.manyParts.Load() || p.newCells.Load() > manyCells {
 				p.epoch(false)
 				p.waitForRoom()
 				p.totals.manyParts.Store(max(manyWindows, 3*p.openParts.Load()/2))

@@ -15,6 +15,7 @@ import (
 // becomes final.
 func (p *Pipeline) epoch(end bool) {
 	p.busy.Wait()
+	p.newCells.Store(0)
 	p.epochs++
 	var panes []duePane
 	for _, s := range p.shards {

@@ -23,6 +23,7 @@ type Pipeline struct {
 
 	hidesLines    bool // raw lines must not leave
 	filtersRoutes bool // a filter looks at routes
+	discards      bool // there is a discarding sink
 
 	workers []*worker
 	tasks   chan *task
@@ -43,6 +44,7 @@ type Pipeline struct {
 	epochs     uint64
 
 	openParts atomic.Int64 // windows open, added up over workers
+	newCells  atomic.Int64 // made since the last epoch, as far as tasks are done
 	shared    sync.Mutex   // sharedBatch.left
 	drain     context.Context
 	stopping  <-chan struct{} // closed when the run is told to stop
@@ -78,6 +80,7 @@ func New(s Settings) (*Pipeline, error) {
 	}
 	p := &Pipeline{set: s, windows: newWindowing(&s.Metrics), chains: makeChains(s.Metrics.Rollups), byBatch: map[*batch.Partition]*partition{}}
 	p.filtersRoutes = s.Filter != nil && s.Filter.Fields().Has(record.Route)
+	p.discards = slices.ContainsFunc(s.MetricSinks, func(m MetricSinkSettings) bool { return m.Discarding })
 	p.hidesLines = s.Redact != nil && s.Redact.HidesLines()
 	for i := range s.Sources {
 		service := s.Sources[i].Service

@@ -89,6 +89,16 @@ func (d *dictionary) folded(s *series, i int) *series {
 	return d.find(c, &ends)
 }
 
+// same returns the series that is in another dictionary as s.
+func (d *dictionary) same(s *series) *series {
+	d.key = append(d.key[:0], s.key...)
+	mine := d.find(s.chain, &s.ends)
+	if mine.slot == nil {
+		mine.slot = s.slot
+	}
+	return mine
+}
+
 // find returns the series whose key is in d.key, a new one if there is none.
 func (d *dictionary) find(c *chain, ends *[maxLevels]uint16) *series {
 	hash := maphash.Bytes(d.seed, d.key)

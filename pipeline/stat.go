@@ -86,23 +86,27 @@ func (n *statNames) appendPoints(points []point.Point, s *point.Series, v *value
 		}
 	}
 
-	counter(MetricRequests, "count", v.requests, v.sent.requests)
+	sent := v.sent
+	if sent == nil {
+		sent = &counters{}
+	}
+	counter(MetricRequests, "count", v.requests, sent.requests)
 	for class := 1; class < len(statusClasses); class++ {
 		if class > 1 || v.classes[class] > 0 {
-			counter(MetricRequests, statusClasses[class], v.classes[class], v.sent.classes[class])
+			counter(MetricRequests, statusClasses[class], v.classes[class], sent.classes[class])
 		}
 	}
 	for _, c := range v.codes {
 		counter(MetricRequests, strconv.Itoa(int(c.code)), c.n, c.sent)
 	}
-	latency(MetricLatency, &v.latency, v.sent.latencies)
-	latency(MetricUpstreamLatency, &v.upstream, v.sent.upstreamLatencies)
-	latency(MetricGatewayLatency, &v.gateway, v.sent.gatewayLatencies)
+	latency(MetricLatency, &v.latency, sent.latencies)
+	latency(MetricUpstreamLatency, &v.upstream, sent.upstreamLatencies)
+	latency(MetricGatewayLatency, &v.gateway, sent.gatewayLatencies)
 	if v.requestSized > 0 {
-		counter(MetricRequestBytes, "sum", v.requestBytes, v.sent.requestBytes)
+		counter(MetricRequestBytes, "sum", v.requestBytes, sent.requestBytes)
 	}
 	if v.responseSized > 0 {
-		counter(MetricResponseBytes, "sum", v.responseBytes, v.sent.responseBytes)
+		counter(MetricResponseBytes, "sum", v.responseBytes, sent.responseBytes)
 	}
 	if v.clients.Any() {
 		gauge(MetricClients, "distinct", float64(v.clients.Count()))
@@ -111,12 +115,12 @@ func (n *statNames) appendPoints(points []point.Point, s *point.Series, v *value
 		gauge(MetricConsumers, "distinct", float64(v.consumers.Count()))
 	}
 	if v.cacheHit+v.cacheMiss+v.cacheOther > 0 {
-		counter(MetricCache, "hit", v.cacheHit, v.sent.cacheHit)
-		counter(MetricCache, "miss", v.cacheMiss, v.sent.cacheMiss)
-		counter(MetricCache, "other", v.cacheOther, v.sent.cacheOther)
+		counter(MetricCache, "hit", v.cacheHit, sent.cacheHit)
+		counter(MetricCache, "miss", v.cacheMiss, sent.cacheMiss)
+		counter(MetricCache, "other", v.cacheOther, sent.cacheOther)
 	}
 	if v.throttled > 0 {
-		counter(MetricThrottled, "count", v.throttled, v.sent.throttled)
+		counter(MetricThrottled, "count", v.throttled, sent.throttled)
 	}
 	return points
 }
