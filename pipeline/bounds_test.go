@@ -71,3 +71,26 @@ func TestMovingShardsAreNotSpooled(t *testing.T) {
 		}
 	})
 }
+
+// TestManySeries: what a log of many series has open is sent when it is much, not when a second is over.
+func TestManySeries(t *testing.T) {
+	f := func(series int, want uint64) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			var b bytes.Buffer
+			for window := range int64(8) {
+				for i := range series {
+					fmt.Fprintf(&b, "%d s r%d 200 1000 10 c\n", 1_000_000+window*10_000, i)
+				}
+			}
+			w := newWorld()
+			var p *Pipeline
+			w.run(t, []*testLog{{"a", b.Bytes()}}, testRun{seed: 1, workers: 1, maxSeries: 1 << 20, started: func(q *Pipeline) { p = q }, change: func(s *Settings) { s.Epoch = time.Hour }})
+			if p.epochs != want {
+				t.Errorf("8 windows of %d series were sent in %d epochs, want %d", series, p.epochs, want)
+			}
+		})
+	}
+	f(10, 2) // at the end
+	f(10_000, 4)
+}
