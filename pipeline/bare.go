@@ -24,9 +24,12 @@ type BareParser interface {
 	ParseBare(recs []record.Record)
 }
 
-// wanted returns the fields of records that metrics are made of, and filters look at.
+// wanted returns the fields of records that metrics are made of, filters look at, and documents have.
 func (s *Settings) wanted() record.FieldSet {
 	fields := record.Fields(record.ClientAddress, record.Consumer, record.Cache)
+	if len(s.RecordSinks) > 0 {
+		fields = ^record.FieldSet(0) &^ record.Fields(record.Line) // all that documents have
+	}
 	for _, r := range s.Metrics.Rollups {
 		for _, d := range r.Dimensions {
 			fields |= fieldsOf[d]
@@ -99,7 +102,11 @@ func (w *worker) parseBare(source int, recs []record.Record) {
 			b.vain += n
 			w.parse(source, recs[:n])
 		}
-		recs = recs[min(n+1, len(recs)):] // the one behind them is read
+		if n < len(recs) { // this one is read; nobody may have its line, which is not masked
+			recs[n].Line = nil
+			n++
+		}
+		recs = recs[n:]
 	}
 }
 

@@ -22,6 +22,7 @@ type Pipeline struct {
 	services [][]byte // by source
 
 	hidesLines    bool // raw lines must not leave
+	storesLines   bool // a record sink wants the lines of records
 	filtersRoutes bool // a filter looks at routes
 	discards      bool // there is a discarding sink
 
@@ -90,6 +91,7 @@ func New(s Settings) (*Pipeline, error) {
 		p.services = append(p.services, []byte(service))
 	}
 	for i := range s.RecordSinks {
+		p.storesLines = p.storesLines || !s.RecordSinks[i].Lineless
 		p.bodies = append(p.bodies, &bodyPool{})
 		p.records = append(p.records, &recordLane{pipeline: p, sink: i, wake: make(chan struct{}, 1)})
 	}

@@ -74,6 +74,10 @@ type MetricSinkSettings struct {
 type RecordSinkSettings struct {
 	Name string
 	Sink RecordSink
+
+	// Lineless: its documents have the Line of no record but of malformed ones. Then lines of which it is certain what would be in them need
+	// not be masked, and such a record's Line is nil.
+	Lineless bool
 }
 
 // MetricsSettings shapes the windows.

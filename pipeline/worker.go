@@ -98,7 +98,7 @@ func (w *worker) process(t *task) {
 	w.counts, w.sample = Counts{}, malformed{}
 	records := w.open(t)
 	w.routes = records || w.pipeline.filtersRoutes
-	w.masked = records || !w.bare[p.number].try()
+	w.masked = records && w.pipeline.storesLines || !w.bare[p.number].try()
 	if records || t.metrics {
 		w.parsers[p.number].Reset(p.Partition)
 		w.split(t)

@@ -289,7 +289,9 @@ func (p *process) addSink(set *pipeline.Settings, c *config.Config, s *config.Si
 		if err != nil {
 			return err
 		}
-		set.RecordSinks = append(set.RecordSinks, pipeline.RecordSinkSettings{Name: s.Name, Sink: sink})
+		set.RecordSinks = append(set.RecordSinks, pipeline.RecordSinkSettings{
+			Name: s.Name, Sink: sink, Lineless: elasticsearchConfig(s).Original != ecs.OriginalAlways,
+		})
 		p.checks = append(p.checks, func() admin.Check { return check("sink/"+s.Name, sink.Ready()) })
 		p.collect = append(p.collect, func(emit func(admin.Sample)) {
 			admin.Elasticsearch(s.Name, sink.Stats(), emit)

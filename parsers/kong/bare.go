@@ -42,7 +42,7 @@ var single = []text{
 var ofURL = record.Fields(record.URL, record.Path, record.Query, record.Scheme, record.Domain)
 
 // notBare is the fields that ParseBare does not read.
-var notBare = record.Fields(record.Line, record.RequestID, record.TraceID, record.TLSVersion, record.UpstreamAddress)
+var notBare = record.Fields(record.Line)
 
 // Bare prepares for ParseBare, see pipeline.BareParser.
 func (p *Parser) Bare(fields record.FieldSet, masks func(member string) bool) bool {
@@ -123,12 +123,44 @@ func (p *Parser) ReadBare(r *record.Record) (ok bool) {
 			return false
 		}
 	}
+	if !p.bareIDs(r) {
+		return false
+	}
 	if (fields.Any(ofURL) || fields.Has(record.Route) && len(r.Route) == 0) && !p.bareURL(r) {
 		return false
 	}
 	r.Kind = "kong"
 	arena := p.scan.Arena()
 	*arena = field.Finish(r, *arena)
+	return true
+}
+
+// bareIDs reads what only records have, in the ways it is mostly written.
+func (p *Parser) bareIDs(r *record.Record) (ok bool) {
+	v, fields := &p.values, p.bare.fields
+	if fields.Has(record.RequestID) {
+		if r.RequestID, ok = p.firstPlain(vRequestID, vCorrelationID); !ok {
+			return false
+		}
+	}
+	if fields.Has(record.TraceID) {
+		if r.TraceID, ok = p.plain(vTraceID); !ok || v[vTraceID].Kind == jsonscan.Object {
+			return false
+		}
+	}
+	if fields.Has(record.TLSVersion) {
+		version, ok := p.plain(vTLSVersion)
+		if !ok || p.reader.Take(r, &tlsVersion, version) != record.None {
+			return false
+		}
+	}
+	if fields.Has(record.UpstreamAddress) {
+		ip, ok := p.plain(vTryIP)
+		if !ok || v[vTryPort].Kind > jsonscan.Number {
+			return false
+		}
+		p.upstream(r, ip, p.scan.TextOf(&v[vTryPort]))
+	}
 	return true
 }
 
