@@ -62,7 +62,7 @@ func loadConfig(path string) (*config.Config, config.Problems, error) {
 	return c, warnings, nil
 }
 
-// runConfig runs the config at path until ctx ends, anew after each SIGHUP that finds it changed and right.
+// runConfig runs the config at path until ctx ends, anew after each SIGHUP that finds it right: certificates and keys may have changed where it has not.
 func runConfig(ctx context.Context, path string, once bool) error {
 	c, warnings, err := loadConfig(path)
 	if err != nil {
