@@ -3,6 +3,8 @@ package haproxy
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,8 +20,8 @@ const maxCaptures = 32
 // order of the configuration's `capture` lines.
 func NewCaptures(fields map[string]field.Op) (*Captures, error) {
 	c := &Captures{}
-	for name, op := range fields {
-		if !c.add(name, op) {
+	for _, name := range slices.Sorted(maps.Keys(fields)) { // two may have one place: always the same counts then
+		if !c.add(name, fields[name]) {
 			return nil, fmt.Errorf("fields: %.200q is no captured header: they are request.1 to request.%d and response.1 to response.%d", name, maxCaptures, maxCaptures)
 		}
 	}

@@ -3,6 +3,8 @@ package haproxy
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/gatemeter/gatemeter/parsers/field"
@@ -152,9 +154,9 @@ func (f *Format) place(fields map[string]field.Op) error {
 		requests = requests || it.take == asRequestHeaders || it.take == asHeaderList
 		responses = responses || it.take == asResponseHeaders
 	}
-	for name, op := range fields {
+	for _, name := range slices.Sorted(maps.Keys(fields)) { // as in NewCaptures
 		if strings.HasPrefix(name, "request.") && requests || strings.HasPrefix(name, "response.") && responses {
-			if f.captures.add(name, op) {
+			if f.captures.add(name, fields[name]) {
 				unused.Use(name)
 			}
 		}

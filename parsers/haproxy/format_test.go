@@ -212,3 +212,25 @@ func TestCustom(t *testing.T) {
 	f(`%t: %ST`, `<134>1 2026-02-06T12:14:14Z lb haproxy 7 - - `+when+`: 200`, `http.response.status_code=200`)
 	f(`%[date,utime(%FT%TZ)] %ci: %ST`, `2026-02-06T12:14:14Z 203.0.113.7: 200`, `source.ip=203.0.113.7`) // which looks like a syslog header
 }
+
+// TestCapturesOfOnePlace: of two captured headers with the same place always the same one counts, in any process.
+func TestCapturesOfOnePlace(t *testing.T) {
+	fields := map[string]field.Op{}
+	for _, name := range []string{"request.1", "request.2", "request.3"} {
+		fields[name] = field.Op{Action: field.Text, Field: record.User}
+	}
+	const want, head = "user.name=c", "203.0.113.7:80 [06/Feb/2009:12:14:14.655] fe be/s 0/0/0/0/1 200 9 - - ---- 1/1/0/0/0 0/0 "
+	for range 20 {
+		captures, err := NewCaptures(fields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range []string{
+			described(New(captures), head+`{a|b|c} {} "GET / HTTP/1.1"`), read(t, `%tr %hr`, `06/Feb/2009:12:14:14.655 {a|b|c}`, fields),
+		} {
+			if !strings.Contains(got, want) {
+				t.Fatalf("%s, want %s", got, want)
+			}
+		}
+	}
+}
