@@ -174,9 +174,9 @@ func (p *Pool) Get(done <-chan struct{}) *Batch {
 
 func (p *Pool) batch(buf *buffer) *Batch { return &Batch{buf: buf, Data: buf.data[:0], pool: p} }
 
-// MakeLines gives b empty Ends and Times with room for n lines, which append may outgrow.
+// MakeLines gives b Ends and Times that are empty, not nil, with room for n lines, which append may outgrow.
 func (b *Batch) MakeLines(n int) {
-	if b.buf != nil && cap(b.buf.ends) >= n && cap(b.buf.times) >= n {
+	if b.buf != nil && b.buf.ends != nil && cap(b.buf.ends) >= n && cap(b.buf.times) >= n {
 		b.Ends, b.Times = b.buf.ends, b.buf.times
 		return
 	}

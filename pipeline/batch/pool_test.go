@@ -33,3 +33,11 @@ func TestMemoryIsKept(t *testing.T) {
 		t.Errorf("a batch without a pool has room for %d ends and %d times", cap(unpooled.Ends), cap(unpooled.Times))
 	}
 }
+
+// TestMakeLinesIsNotNil: a batch without Ends would be cut at its newlines.
+func TestMakeLinesIsNotNil(t *testing.T) {
+	b := NewPool(1<<16, 0).Get(nil)
+	if b.MakeLines(0); b.Ends == nil || b.Times == nil {
+		t.Errorf("ends %v, times %v", b.Ends, b.Times)
+	}
+}
