@@ -77,6 +77,7 @@ func newExplainCommand() *cobra.Command {
 type reading struct {
 	format  string
 	parser  parsers.Parser
+	maxLine int              // bytes
 	service string           // of records that name none
 	redact  *redact.Redactor // of a config; nil without one, and nothing is masked
 	routes  *route.Templater
@@ -90,7 +91,7 @@ func readingAs(format string, o parsers.Options) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &reading{format: format, parser: newParser(), service: "SOURCE", routes: &route.Templater{}}
+	h := &reading{format: format, parser: newParser(), maxLine: maxExplained, service: "SOURCE", routes: &route.Templater{}}
 	h.rollups, err = rollups(config.DefaultConfig())
 	return h, err
 }
@@ -116,7 +117,7 @@ func readingOf(path, name string) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &reading{format: s.Format, parser: newParser(), service: cmp.Or(s.Service, name)}
+	h := &reading{format: s.Format, parser: newParser(), maxLine: int(s.MaxLine), service: cmp.Or(s.Service, name)}
 	if h.redact, err = redactor(c); err != nil {
 		return nil, err
 	}
@@ -244,7 +245,7 @@ func (h *reading) explain(in io.Reader, out io.Writer) error {
 				return fmt.Errorf("write: %w", err)
 			}
 		}
-		line, long, err := readLine(lines, maxExplained)
+		line, long, err := readLine(lines, h.maxLine+len("\r\n"))
 		if len(line) == 0 && err == io.EOF {
 			return w.Flush()
 		}
@@ -256,8 +257,11 @@ func (h *reading) explain(in io.Reader, out io.Writer) error {
 		r.Reset()
 		e := explanation{Format: format, Series: []string{}}
 		switch {
-		case long:
+		case long || len(line) > h.maxLine:
 			e.Why = "it is longer than any max_line there can be"
+			if h.maxLine < maxExplained {
+				e.Why = fmt.Sprintf("it is longer than max_line, %d bytes", h.maxLine)
+			}
 			e.Record, e.Error = json.RawMessage("null"), &explanationFail{Reason: record.Oversize.String()}
 		case len(bytes.TrimSpace(line)) == 0:
 			e.Record, e.Error = json.RawMessage("null"), &explanationFail{Reason: record.Blank.String()}

@@ -72,6 +72,9 @@ func TestExplainLongLine(t *testing.T) {
 	if len(all) != 3 || all[0].Error == nil || all[0].Error.Reason != "oversize" || all[1].Error != nil || all[2].Error == nil || all[2].Error.Reason != "oversize" {
 		t.Errorf("%+v", all)
 	}
+	if all := explained(t, strings.Repeat(" ", maxExplained)+"\r\n"); len(all) != 1 || all[0].Error == nil || all[0].Error.Reason != "blank" {
+		t.Errorf("a line that is as long as one may be: %+v", all)
+	}
 	if line, long, err := readLine(bufio.NewReaderSize(strings.NewReader(strings.Repeat("y", 100)+"\nz"), 16), 40); len(line) != 40 || !long || err != nil {
 		t.Errorf("%d bytes, %v, %v", len(line), long, err)
 	}
@@ -96,7 +99,7 @@ func TestExplainByConfig(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.yaml")
 	if err := os.WriteFile(path, []byte(`
 sources:
-  edge: {type: file, paths: [/a], format: '$remote_addr [$time_local] "$request" $status $tenant', fields: {tenant: user.name}, service: shop}
+  edge: {type: file, paths: [/a], max_line: 1KiB, format: '$remote_addr [$time_local] "$request" $status $tenant', fields: {tenant: user.name}, service: shop}
   other: {type: file, paths: [/b]}
 metrics: {routes: ["/shops/{name}"], rollups: {mine: [service, route]}}
 redact: {addresses: truncate}
@@ -126,6 +129,14 @@ filters:
 	f("GET /shops/ann?token=abc HTTP/1.1", "200", `"original":"/shops/ann?token=***"`, `"series":["mine.shop._shops__name_"],"error":null`)
 	f("GET /healthz HTTP/1.1", "200", `"path":"/healthz"`, `"series":[],"left_out_of":["metrics","records"],"error":null`)
 	f("GET /x HTTP/1.1", "404", `"path":"/x"`, `"series":["mine.shop._x"],"left_out_of":["records"],"error":null`)
+
+	var out strings.Builder
+	if err := how.explain(strings.NewReader(strings.Repeat("x", 1<<10)+"\r\n"+strings.Repeat("x", 1<<10+1)+"\n"), &out); err != nil {
+		t.Fatal(err)
+	}
+	if first, second, _ := strings.Cut(out.String(), "\n"); strings.Contains(first, "oversize") || !strings.Contains(second, "longer than max_line, 1024 bytes") {
+		t.Errorf("with a max_line of 1024, lines of 1024 and of 1025 bytes are\n%s", out.String())
+	}
 
 	g := func(want string, args ...string) {
 		t.Helper()
