@@ -174,6 +174,18 @@ func TestCountsDoNotDependOnRecordSinks(t *testing.T) {
 
 // The same of other formats.
 func TestOtherFormatsCountTheSame(t *testing.T) {
+	otherFormats(t, func(newParser func() Parser, log []byte) {
+		for _, names := range [][]string{redact.DefaultNames(), nil, {"servicename", "x"}} {
+			set := kongSettings(t, names, Service, Route, Method, Consumer, Stage, Domain, Kind, StatusClass, Cache)
+			set.Sources[0].NewParser = newParser
+			sameCounts(t, set, log)
+		}
+	})
+}
+
+// otherFormats calls f with parsers and logs of formats but Kong's, with secrets in all that is read.
+func otherFormats(t *testing.T, f func(newParser func() Parser, log []byte)) {
+	t.Helper()
 	const clf = `203.0.113.7 - %s [31/Mar/2021:12:04:07 +0000] "GET %s HTTP/1.1" 200 612 `
 	lines := map[string][]string{
 		`$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer $upstream_cache_status" "$upstream_status" $host`: {
@@ -196,28 +208,39 @@ func TestOtherFormatsCountTheSame(t *testing.T) {
 			path := []string{"/orders/17", "/a?token=b", "/a/token=b", "/?x", "/v1/x%3Dy"}[random.IntN(5)]
 			fmt.Fprintf(&log, all[random.IntN(len(all))]+"\n", user, path)
 		}
-		for _, names := range [][]string{redact.DefaultNames(), nil, {"servicename", "x"}} {
-			set := kongSettings(t, names, Service, Route, Method, Consumer, Stage, Domain, Kind, StatusClass, Cache)
-			set.Sources[0].NewParser = func() Parser { return newParser() }
-			sameCounts(t, set, log.Bytes())
-		}
+		f(func() Parser { return newParser() }, log.Bytes())
 	}
 }
 
-// sameCounts checks that log is counted alike with a record sink and without.
+// sameCounts checks that log is counted alike where its records go to a sink that stores their lines, to one that does not, for a while to
+// none, and where there is none: then less is wanted of a line.
 func sameCounts(t *testing.T, set Settings, log []byte) {
 	t.Helper()
 	want, wantSample := counted(t, set, bytes.Clone(log), true)
-	got, sample := counted(t, set, bytes.Clone(log), false)
+	f := func(records bool) {
+		t.Helper()
+		got, sample := counted(t, set, bytes.Clone(log), records)
+		checkCounted(t, set, got, want, sample, wantSample)
+	}
+	f(false)
+	set.RecordSinks = slices.Clone(set.RecordSinks)
+	set.RecordSinks[0].Lineless = true
+	f(true)
+	set.RecordSinks = nil
+	f(false)
+}
+
+func checkCounted(t *testing.T, set Settings, got, want []string, sample, wantSample string) {
+	t.Helper()
 	if sample != wantSample || strings.Contains(sample, "secret") && set.Redact.MasksMember("token") {
-		t.Errorf("the malformed line to be shown is %s, with a record sink %s", sample, wantSample)
+		t.Errorf("the malformed line to be shown is %s, with a sink of lines %s", sample, wantSample)
 	}
 	if len(got) < 2 || len(got) != len(want) {
-		t.Fatalf("%d facts, with a record sink %d", len(got), len(want))
+		t.Fatalf("%d facts, with a sink of lines %d", len(got), len(want))
 	}
 	for i := range got {
 		if got[i] != want[i] {
-			t.Fatalf("fact %d is\n%s\nwith a record sink\n%s", i, got[i], want[i])
+			t.Fatalf("fact %d is\n%s\nwith a sink of lines\n%s", i, got[i], want[i])
 		}
 	}
 }

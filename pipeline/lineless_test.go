@@ -53,24 +53,47 @@ func TestDocumentsWithoutLines(t *testing.T) {
 		}
 		log.WriteString(l + "\n")
 	}
-	f := func(lineless bool) (documents []string, lines int) {
-		t.Helper()
-		set := kongSettings(t, redact.DefaultNames(), Service, Route)
-		set.RecordSinks[0].Sink, set.RecordSinks[0].Lineless = documentSink{documents: &documents, lines: &lines}, lineless
-		counted(t, set, bytes.Clone(log.Bytes()), true)
-		return documents, lines
+	set := kongSettings(t, redact.DefaultNames(), Service, Route)
+	want, lines := documentsOf(t, set, log.Bytes(), false)
+	if lines < 1000 || len(want) != 3000 {
+		t.Errorf("%d documents, %d with a line", len(want), lines)
 	}
-	want, _ := f(false)
-	got, lines := f(true)
+	got, lines := documentsOf(t, set, log.Bytes(), true)
+	sameDocuments(t, got, want)
+	if lines > 2000 || !slices.ContainsFunc(got, func(d string) bool { return strings.Contains(d, "token=*") }) {
+		t.Errorf("%d lines were masked to be read", lines)
+	}
+}
+
+// The same of other formats.
+func TestDocumentsOfOtherFormats(t *testing.T) {
+	otherFormats(t, func(newParser func() Parser, log []byte) {
+		for _, names := range [][]string{redact.DefaultNames(), nil, {"servicename", "x"}} {
+			set := kongSettings(t, names, Service, Route)
+			set.Sources[0].NewParser = newParser
+			want, _ := documentsOf(t, set, log, false)
+			got, _ := documentsOf(t, set, log, true)
+			sameDocuments(t, got, want)
+		}
+	})
+}
+
+// documentsOf returns the documents that a sink gets of log, and how many lines it could have stored of records.
+func documentsOf(t *testing.T, set Settings, log []byte, lineless bool) (documents []string, lines int) {
+	t.Helper()
+	set.RecordSinks = []RecordSinkSettings{{Name: "records", Sink: documentSink{documents: &documents, lines: &lines}, Lineless: lineless}}
+	counted(t, set, bytes.Clone(log), true)
+	return documents, lines
+}
+
+func sameDocuments(t *testing.T, got, want []string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d documents, with lines %d", len(got), len(want))
+	}
 	for i := range want {
 		if got[i] != want[i] {
 			t.Fatalf("got  %s\nwant %s", got[i], want[i])
 		}
-	}
-	if len(got) != len(want) || len(got) != 3000 {
-		t.Errorf("%d documents, %d with lines", len(got), len(want))
-	}
-	if lines > 2000 || !slices.ContainsFunc(got, func(d string) bool { return strings.Contains(d, "token=*") }) {
-		t.Errorf("%d lines were masked to be read", lines)
 	}
 }
