@@ -7,8 +7,8 @@ import (
 )
 
 // BareParser is a Parser that can read lines in which no secret has been masked, and say what would be in them had they been
-// masked. So the lines of a task that go to no record sink need not be masked: that costs more than to read them. What is counted
-// does not depend on it.
+// masked. So lines that no record sink is to store need not be masked: that costs more than to read them. What is counted, and what
+// else is stored of a record, does not depend on it.
 type BareParser interface {
 	Parser
 

@@ -25,8 +25,9 @@
 // # Lines that are not masked
 //
 // Secrets are masked in a line before it is parsed; one that has none of the bytes they show by, redact.Marks, is left as it is.
-// A task whose records go nowhere leaves that out where a parser can prove, line by line, that nothing that is counted would
-// differ (bare.go); lines that are shown to the operator are masked all the same.
+// A task whose records go nowhere, or only to sinks that do not store their lines, leaves that out where a parser can prove, line by line,
+// that nothing that is counted or stored would differ (bare.go). Such a record has no Line then; lines that are stored, or shown to the
+// operator, are masked all the same.
 //
 // # Sinks that are slow or down
 //

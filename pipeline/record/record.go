@@ -11,7 +11,7 @@ const Absent = -1
 //
 // A Record is used by one goroutine.
 type Record struct {
-	Line   []byte // the line as it stood, without its end (\n or \r\n)
+	Line   []byte // the line as it stood, without its end (\n or \r\n); nil of a record whose line nobody stores, see pipeline.RecordSinkSettings
 	Offset int64  // of the line in its partition
 	Part   int32  // of the message at Offset, counted from 0, where a message has several records
 

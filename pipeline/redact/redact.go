@@ -1,8 +1,9 @@
 // Package redact keeps secrets and, when asked, persons out of everything that leaves: metrics, records, dead letters, logs.
 //
 // Secrets are masked in the raw line before it is parsed, in place and byte for byte, so that whatever is later cut out of
-// the line agrees. Lines that go nowhere need not be (pipeline.BareParser). Line goes from sign to sign, `=` and `:` however they are spelled (sign.go), passes those by whose name ends
-// like no secret's (doubtful.go, harmless.go), reads the name before the others backwards (name.go) and, when it is a secret's, masks the value of a parameter (parameter.go) or a member of JSON (member.go,
+// the line agrees. Lines that are stored nowhere need not be (pipeline.BareParser). Line goes from sign to sign, `=` and `:` however
+// they are spelled (sign.go), passes those by whose name ends like no secret's (doubtful.go, harmless.go), reads the name before the
+// others backwards (name.go) and, when it is a secret's, masks the value of a parameter (parameter.go) or a member of JSON (member.go,
 // quote.go). So a line costs one search for each kind of sign, whatever its format is. Addresses and users are changed in
 // the record (person.go); the raw line then does not leave at all.
 //
