@@ -40,7 +40,8 @@ func (p *Parser) Bare(fields record.FieldSet, _ func(member string) bool) bool {
 			p.bare.reads.texts = append(p.bare.reads.texts, rd)
 		}
 	}
-	return true
+	// Where all of a line is wanted, the lines that can be read bare are mostly those that have nothing to mask: the others would be read twice.
+	return !p.bare.request || len(p.bare.reads.texts) < len(all.texts)
 }
 
 // secretive reports whether the format itself has what secrets are told by.

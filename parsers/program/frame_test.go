@@ -366,6 +366,17 @@ func TestBareInSharedQuotes(t *testing.T) {
 	f(`"$upstream_status" "$http_referer"`, `"502, 200" "/?token=b"`, true)
 }
 
+// TestBareOfNoUse: where all of a line is wanted, lines with a query are not read in vain before they are masked.
+func TestBareOfNoUse(t *testing.T) {
+	timed := framedFormats(t)[0].frame
+	all := ^record.FieldSet(0) &^ record.Fields(record.Line)
+	for fields, want := range map[record.FieldSet]bool{all: false, all &^ record.Fields(record.UserAgent): true, usual: true} {
+		if got := timed.Bare(fields, nil); got != want {
+			t.Errorf("for the fields %b lines are read bare: %v", fields, got)
+		}
+	}
+}
+
 func TestBareAllocatesNothing(t *testing.T) {
 	f := framedFormats(t)[0]
 	f.frame.Bare(usual, nil)
