@@ -301,8 +301,8 @@ func TestVainTriesAreFew(t *testing.T) {
 	}
 	const good, bad = `{"started_at":1726783839538}` + "\n", `{"started_at":1726783839538,"service":{"name":"a=b"}}` + "\n"
 	f(good+good+good, 3*2*(restAfterVain+1))
-	f(good+bad, 2*2*(restAfterVain+1))
-	f(good+bad+bad, 3*2)
+	f(good+good+bad, 3*2*(restAfterVain+1))
+	f(good+bad, 2*2)
 	f("no JSON\n", 2)
 }
 
