@@ -91,6 +91,7 @@ profile: ## what the compiler makes the binary quicker by, anew: cmd/gatemeter/d
 
 # A million messages are 200 MB on the broker's disk; each rate of datagrams is kept for so many seconds.
 BENCH_MESSAGES ?= 2000000
+BENCH_DOCUMENTS ?= 200000
 BENCH_TURNS ?= 3
 BENCH_SECONDS ?= 4
 
@@ -99,6 +100,12 @@ bench-kafka: ## Kafka to metrics, beside what reading alone costs; some minutes;
 	@mkdir -p bench/results
 	GATEMETER_BENCH_KAFKA=$(CURDIR)/bench/results/kafka.md GATEMETER_BENCH_MESSAGES=$(BENCH_MESSAGES) GATEMETER_BENCH_ROUNDS=$(BENCH_TURNS) \
 	  $(GO) test -count=1 -v -timeout 30m -run '^TestBenchKafka$$' ./internal/e2e
+
+.PHONY: bench-elasticsearch
+bench-elasticsearch: ## records into a real Elasticsearch, beside requests made beforehand; writes bench/results/elasticsearch.md
+	@mkdir -p bench/results
+	GATEMETER_BENCH_ELASTICSEARCH=$(CURDIR)/bench/results/elasticsearch.md GATEMETER_BENCH_DOCUMENTS=$(BENCH_DOCUMENTS) GATEMETER_BENCH_ROUNDS=$(BENCH_TURNS) \
+	  $(GO) test -count=1 -v -timeout 30m -run '^TestBenchElasticsearch$$' ./internal/e2e
 
 .PHONY: bench-udp
 bench-udp: ## syslog over UDP, a sender with a pace, beside rsyslog and syslog-ng; some minutes; writes bench/results/udp.md
