@@ -15,7 +15,7 @@ BUILD := CGO_ENABLED=0 $(GO) build -pgo=auto -trimpath -ldflags '-s -w -X main.v
 
 # How much each fuzz target tries in `make test`. A number of inputs, because a time that runs out in the midst of one is
 # sometimes reported as a failure.
-FUZZTIME ?= 5000x
+FUZZTIME ?= 3000x
 
 # Packages whose tests start real servers or drive the built binary.
 SERVERS := ./internal/servers ./internal/e2e

@@ -72,7 +72,7 @@ func (s *goneSource) Run(ctx context.Context, out chan<- *batch.Batch) error {
 // replaced by less.
 func TestReplayGone(t *testing.T) {
 	kept := 0
-	for seed := range seeds(60) {
+	for seed := range seeds(40) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 31))
 			logs := randomLogs(r)

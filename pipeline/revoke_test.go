@@ -169,7 +169,7 @@ func (w *world) join(t *testing.T, m *member, workers int, stop time.Duration, c
 // TestPartitionsMove: partitions that go from one process to the next, in order or because one died, leave what a calm run
 // leaves; and what is committed never moves back.
 func TestPartitionsMove(t *testing.T) {
-	for seed := range seeds(40) {
+	for seed := range seeds(30) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 21))
 			logs := randomLogs(r)

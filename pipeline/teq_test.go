@@ -225,7 +225,7 @@ func seeds(n uint64) uint64 {
 
 // TestCrashesChangeNothing is T-EQ: killed at any effect, several times, a run leaves what one that ran through does.
 func TestCrashesChangeNothing(t *testing.T) {
-	crashes, seeds := 0, seeds(70)
+	crashes, seeds := 0, seeds(50)
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
@@ -271,7 +271,7 @@ func TestCrashesChangeNothing(t *testing.T) {
 // to read to the end: the same values and records.
 func TestCrashesWhileLive(t *testing.T) {
 	crashes, early := 0, 0
-	for seed := range seeds(60) {
+	for seed := range seeds(40) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 41))
 			logs := randomLogs(r)

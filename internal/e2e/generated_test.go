@@ -17,7 +17,7 @@ func generatedLines(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("GATEMETER_E2E_LINES")
 	if text == "" {
-		return 40_000
+		return 30_000
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
