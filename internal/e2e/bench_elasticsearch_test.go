@@ -29,7 +29,7 @@ func TestBenchElasticsearch(t *testing.T) {
 	t.Parallel()
 	result := os.Getenv("GATEMETER_BENCH_ELASTICSEARCH")
 	documents, rounds := numberOf(t, "GATEMETER_BENCH_DOCUMENTS", 2000), numberOf(t, "GATEMETER_BENCH_ROUNDS", 1)
-	e := servers.StartElasticsearch(t)
+	e := servers.StartElasticsearch(t, "indices.breaker.total.use_real_memory=false") // its heap is small: garbage does not count
 	load := loadAverage()
 	log, stream := filepath.Join(t.TempDir(), "access.log"), index("bench")
 	generate(t, log, "nginx_timed", documents, "--rate", "20000", "--malformed", "0")
@@ -146,11 +146,11 @@ func sendRequests(t *testing.T, url string, requests []bulkRequest) reading {
 	for range senders {
 		sending.Go(func() {
 			for r := range left {
-				if err := sendRequest(url, r); err != nil {
-					mu.Lock()
-					failed = errors.Join(failed, err)
-					mu.Unlock()
-				}
+				var err error
+				servers.Within(within, func() bool { err = sendRequest(url, r); return !errors.Is(err, errBusy) })
+				mu.Lock()
+				failed = errors.Join(failed, err)
+				mu.Unlock()
 			}
 		})
 	}
@@ -162,6 +162,9 @@ func sendRequests(t *testing.T, url string, requests []bulkRequest) reading {
 	return reading{wall: wall}
 }
 
+// errBusy is a 429: the request is to be sent again, as gatemeter does too.
+var errBusy = errors.New("429 Too Many Requests")
+
 func sendRequest(url string, r bulkRequest) error {
 	resp, err := http.Post(url+r.path, "application/x-ndjson", bytes.NewReader(r.body))
 	if err != nil {
@@ -171,8 +174,11 @@ func sendRequest(url string, r bulkRequest) error {
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("POST %s: %s", r.path, resp.Status)
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return nil
+	case http.StatusTooManyRequests:
+		return errBusy
 	}
-	return nil
+	return fmt.Errorf("POST %s: %s", r.path, resp.Status)
 }
