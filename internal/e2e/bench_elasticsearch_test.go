@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -74,28 +72,8 @@ func indexWithGatemeter(t *testing.T, url, stream, log string) reading {
 		"sources": object{"gw": object{"type": "file", "paths": []string{log}, "format": "nginx_timed"}},
 		"sinks":   object{"es": object{"type": "elasticsearch", "urls": []string{url}, "data_stream": stream, "concurrency": senders}},
 	})
-	c := exec.CommandContext(t.Context(), binary, "run", "-c", filepath.Join(g.dir, "gatemeter.yaml"), "--once")
-	stderr, err := c.StderrPipe()
-	if err == nil {
-		err = c.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var began time.Time
-	var said strings.Builder
-	for in := bufio.NewScanner(stderr); in.Scan(); {
-		if strings.Contains(in.Text(), "msg=running") && began.IsZero() {
-			began = time.Now()
-		}
-		said.WriteString(in.Text() + "\n")
-	}
-	err = c.Wait()
-	wall := time.Since(began)
-	if err != nil || began.IsZero() {
-		t.Fatalf("run --once: %v\n%s", err, said.String())
-	}
-	return reading{wall, c.ProcessState.UserTime() + c.ProcessState.SystemTime()}
+	took, _ := runOnce(t, g, "msg=running")
+	return took
 }
 
 // bulkRequest is a request as gatemeter made it.

@@ -432,6 +432,17 @@ func readWithGatemeter(t *testing.T, address, topic string, round, messages int,
 		"sinks": object{"graphite": object{"type": "graphite", "address": "tcp://" + points.address, "prefix": "b"}},
 		"log":   object{"format": "json"},
 	})
+	took, said := runOnce(t, g, "reading as a member of the group")
+	if n := 0; !servers.Within(within, func() bool { n = points.total(); return n == messages }) {
+		t.Fatalf("Graphite has %d requests of %d\n%s", n, messages, said)
+	}
+	points.reset()
+	return took
+}
+
+// runOnce has the binary run once. The time is from when it logs a line with the text begins; said is all that it logs.
+func runOnce(t *testing.T, g *instance, begins string) (took reading, said string) {
+	t.Helper()
 	c := exec.CommandContext(t.Context(), binary, "run", "-c", filepath.Join(g.dir, "gatemeter.yaml"), "--once")
 	stderr, err := c.StderrPipe()
 	if err == nil {
@@ -441,21 +452,17 @@ func readWithGatemeter(t *testing.T, address, topic string, round, messages int,
 		t.Fatal(err)
 	}
 	var began time.Time
-	var said strings.Builder
+	var all strings.Builder
 	for in := bufio.NewScanner(stderr); in.Scan(); {
-		if strings.Contains(in.Text(), "reading as a member of the group") && began.IsZero() {
+		if strings.Contains(in.Text(), begins) && began.IsZero() {
 			began = time.Now()
 		}
-		said.WriteString(in.Text() + "\n")
+		all.WriteString(in.Text() + "\n")
 	}
 	err = c.Wait()
 	wall := time.Since(began)
 	if err != nil || began.IsZero() {
-		t.Fatalf("run --once: %v\n%s", err, said.String())
+		t.Fatalf("run --once: %v\n%s", err, all.String())
 	}
-	if n := 0; !servers.Within(within, func() bool { n = points.total(); return n == messages }) {
-		t.Fatalf("Graphite has %d requests of %d\n%s", n, messages, said.String())
-	}
-	points.reset()
-	return reading{wall, c.ProcessState.UserTime() + c.ProcessState.SystemTime()}
+	return reading{wall, c.ProcessState.UserTime() + c.ProcessState.SystemTime()}, all.String()
 }

@@ -159,8 +159,16 @@ func isAlphanumeric(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' 
 
 // expression returns how long the `[…]` is that s begins with, -1 when it is not closed. Brackets in parentheses and in quotes are part of it.
 func expression(s string) int {
+	if end := outside(s[1:], ']'); end >= 0 {
+		return 1 + end + 1
+	}
+	return -1
+}
+
+// outside returns where wanted first is in s outside parentheses and quotes, -1 when nowhere.
+func outside(s string, wanted byte) int {
 	depth, quote := 0, byte(0)
-	for i := 1; i < len(s); i++ {
+	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '\\' && quote != '\'':
 			i++
@@ -174,8 +182,8 @@ func expression(s string) int {
 			depth++
 		case c == ')':
 			depth--
-		case c == ']' && depth <= 0:
-			return i + 1
+		case c == wanted && depth <= 0:
+			return i
 		}
 	}
 	return -1

@@ -172,22 +172,8 @@ func (it *item) date(name, unit, converters string) {
 
 // cutConverter cuts an expression before its first comma outside parentheses and quotes.
 func cutConverter(s string) (first, more string) {
-	depth, quote := 0, byte(0)
-	for i := range len(s) {
-		switch c := s[i]; {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '(':
-			depth++
-		case c == ')':
-			depth--
-		case c == ',' && depth <= 0:
-			return strings.TrimSpace(s[:i]), strings.TrimSpace(s[i+1:])
-		}
+	if i := outside(s, ','); i >= 0 {
+		s, more = s[:i], s[i+1:]
 	}
-	return strings.TrimSpace(s), ""
+	return strings.TrimSpace(s), strings.TrimSpace(more)
 }
