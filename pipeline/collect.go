@@ -86,8 +86,8 @@ func (c *collector) collect(s *shard, start int64) *point.Pane {
 			levels[level] = touched[:0]
 		}
 	}
-	if len(c.free) > minFree {
-		c.free = slices.Delete(c.free, minFree, len(c.free))
+	if len(c.free) > keptFree {
+		c.free = slices.Delete(c.free, keptFree, len(c.free))
 	}
 	c.tidy()
 	return pane
@@ -109,7 +109,6 @@ func (c *collector) gather(key windowKey) (into *window) {
 		for s, cell := range win.cells {
 			home.cell(into, key, home.series.same(s)).merge(&cell.value)
 		}
-		home.made = 0 // they are old ones
 		w.drop(key)
 	}
 	return into

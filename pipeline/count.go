@@ -270,14 +270,15 @@ func (w *worker) cell(win *window, key windowKey, s *series) *cell {
 		}
 		win.cells[s] = c
 		s.cells++
-		w.made++
+		w.pipeline.newCells.Add(1)
 	}
 	last.cellKey, last.cell = key, c
 	return c
 }
 
-// minFree is how many emptied cells a worker keeps at any rate. Of a window with more it keeps what the next may need.
-const minFree = 4096
+// keptFree is how many emptied cells a worker keeps at any rate; of a window with more it keeps what the next may need. The collector keeps no more
+// values than that.
+const keptFree = 4096
 
 // drop forgets the window. The dispatcher calls it at a barrier.
 func (w *worker) drop(key windowKey) {
@@ -285,7 +286,7 @@ func (w *worker) drop(key windowKey) {
 	if win == nil {
 		return
 	}
-	most := max(minFree, 2*len(win.cells))
+	most := max(keptFree, 2*len(win.cells))
 	if len(w.free) > most {
 		w.free = slices.Delete(w.free, most, len(w.free))
 	}

@@ -15,7 +15,6 @@ import (
 // becomes final.
 func (p *Pipeline) epoch(end bool) {
 	p.busy.Wait()
-	p.newCells.Store(0)
 	p.epochs++
 	var panes []duePane
 	for _, s := range p.shards {
@@ -23,6 +22,7 @@ func (p *Pipeline) epoch(end bool) {
 			panes = p.send(s, end, panes)
 		}
 	}
+	p.newCells.Store(0) // not before: those that a window was gathered into are not new
 	_ = fault.At("epoch.collected")
 	p.leave(panes)
 	_ = fault.At("epoch.offered")

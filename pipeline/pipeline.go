@@ -45,7 +45,7 @@ type Pipeline struct {
 	epochs     uint64
 
 	openParts atomic.Int64 // windows open, added up over workers
-	newCells  atomic.Int64 // made since the last epoch, as far as tasks are done
+	newCells  atomic.Int64 // made since the last epoch, added up over workers
 	shared    sync.Mutex   // sharedBatch.left
 	drain     context.Context
 	stopping  <-chan struct{} // closed when the run is told to stop

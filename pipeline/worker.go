@@ -37,7 +37,6 @@ type worker struct {
 	recent   *recent
 	windows  map[windowKey]*window
 	free     []*cell
-	made     int64 // cells since the last task's end
 
 	// Of the task at hand.
 	taskNumber uint64
@@ -111,8 +110,6 @@ func (w *worker) process(t *task) {
 	_ = fault.At("records.handed")
 	w.count(t, before)
 	_ = fault.At("task.counted")
-	w.pipeline.newCells.Add(w.made)
-	w.made = 0
 	w.report(t)
 	if w.series.tidy(w.taskNumber) {
 		w.recent.clear()
