@@ -92,7 +92,7 @@ func (c *Counter) Merge(o *Counter) {
 // Count returns how many different values were added.
 func (c *Counter) Count() int64 {
 	if c.sketch != nil {
-		return int64(c.sketch.Estimate())
+		return estimate(c.sketch)
 	}
 	return int64(c.n)
 }

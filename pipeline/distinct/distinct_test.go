@@ -68,3 +68,47 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestEstimate: it is the sketch's own.
+func TestEstimate(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, n := range []int{0, 1, 97, 500, 4000, 10_000, 50_000, 1_000_000} {
+		for range 3 {
+			var c Counter
+			c.toSketch()
+			for range n {
+				c.Add(r.Uint64())
+			}
+			if got, want := estimate(c.sketch), int64(c.sketch.Estimate()); got != want {
+				t.Errorf("estimate of %d values: %d, the sketch's own %d", n, got, want)
+			}
+		}
+	}
+	var c Counter
+	c.toSketch()
+	c.Add(1) // the largest rank there is
+	for i := range uint64(4096) {
+		c.Add(i<<52 | r.Uint64N(1<<20))
+	}
+	if got, want := c.Count(), int64(c.sketch.Estimate()); got != want {
+		t.Errorf("estimate of long ranks: %d, the sketch's own %d", got, want)
+	}
+}
+
+func BenchmarkCount(b *testing.B) {
+	var c Counter
+	for i := range uint64(2000) {
+		c.Add(i * 0x9E3779B97F4A7C15)
+	}
+	for _, f := range []struct {
+		name  string
+		count func() int64
+	}{{"own", c.Count}, {"sketch", func() int64 { return int64(c.sketch.Estimate()) }}} {
+		b.Run(f.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				f.count()
+			}
+		})
+	}
+}
