@@ -34,7 +34,7 @@ import (
 )
 
 // bufferSize is of one batch: large enough that nothing done once a batch shows, small enough to stay in a core's cache.
-const bufferSize = 256 << 10
+const bufferSize = 512 << 10
 
 // process is one configuration, built: a pipeline, and what belongs to it.
 type process struct {

@@ -6,6 +6,7 @@ package batch
 import (
 	"encoding/binary"
 	"strconv"
+	"sync"
 	"sync/atomic"
 )
 
@@ -138,15 +139,16 @@ type Span struct{ From, To int32 }
 // counted is bounded. It is safe for concurrent use.
 type Pool struct {
 	size int
-	free chan *buffer
-	made atomic.Int64
-	max  int64
+	used chan struct{} // one for each buffer that is handed out
+
+	mu   sync.Mutex
+	free []*buffer // the one used last, which is nearest to the processor, is last
 }
 
 // NewPool returns a pool of buffers of size bytes of which at most total bytes, but no fewer than four buffers, exist.
 func NewPool(size int, total int64) *Pool {
 	n := max(4, total/int64(size))
-	return &Pool{size: size, free: make(chan *buffer, n), max: n}
+	return &Pool{size: size, used: make(chan struct{}, n)}
 }
 
 // Size returns how many bytes each buffer has.
@@ -156,20 +158,23 @@ func (p *Pool) Size() int { return p.size }
 // in use.
 func (p *Pool) Get(done <-chan struct{}) *Batch {
 	select {
-	case buf := <-p.free:
-		return p.batch(buf)
+	case p.used <- struct{}{}:
 	default:
+		select {
+		case p.used <- struct{}{}:
+		case <-done:
+			return nil
+		}
 	}
-	if p.made.Add(1) <= p.max {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.free)
+	if n == 0 {
 		return p.batch(&buffer{data: make([]byte, p.size)})
 	}
-	p.made.Add(-1)
-	select {
-	case buf := <-p.free:
-		return p.batch(buf)
-	case <-done:
-		return nil
-	}
+	buf := p.free[n-1]
+	p.free = p.free[:n-1]
+	return p.batch(buf)
 }
 
 func (p *Pool) batch(buf *buffer) *Batch { return &Batch{buf: buf, Data: buf.data[:0], pool: p} }
@@ -194,6 +199,9 @@ func (b *Batch) Release() {
 	if n := cap(b.Ends); n > cap(b.buf.ends) && n <= b.pool.size/shortLine && n <= cap(b.Times) {
 		b.buf.ends, b.buf.times = b.Ends[:0], b.Times[:0]
 	}
-	b.pool.free <- b.buf
+	b.pool.mu.Lock()
+	b.pool.free = append(b.pool.free, b.buf)
+	b.pool.mu.Unlock()
+	<-b.pool.used
 	b.buf, b.Data, b.Ends, b.Times = nil, nil, nil, nil
 }
