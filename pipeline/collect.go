@@ -8,13 +8,15 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
-// collector merges the workers' cells of a window into a pane. The dispatcher owns it.
+// collector merges the workers' cells of a window into a pane. It belongs to the epoch whose panes are being made, and to the dispatcher when there is
+// none.
 //
 // Series meet under their cleaned path, not their raw values: `/a.b` and `/a_b` are one node in Graphite, and two series
 // writing one node would lose one of them.
 type collector struct {
 	pipeline *Pipeline
 	names    *statNames
+	sent     map[windowKey]*sentWindow
 	slots    [][]map[string]*slot // chain, level, path
 	touched  [][][]*slot          // chain, level: of the pane at hand
 	pane     uint64               // number of the pane at hand
@@ -23,21 +25,35 @@ type collector struct {
 	sweep    int // forget unused ones when n reaches this
 }
 
+// sentWindow is what was sent of a window that may still change: records that come for it are counted into a new part by their worker, which is
+// added to this when its turn has come.
+type sentWindow struct {
+	cells []sentCell
+}
+
+// sentCell is a series of the finest level of a chain.
+type sentCell struct {
+	slot *slot
+	cell *cell
+}
+
 // slot is one series of one rollup over all workers and panes.
 type slot struct {
 	series point.Series
+	chain  *chain
 	parent *slot  // in the next coarser level
 	pane   uint64 // the last that touched it
+	gone   bool   // forgotten: whoever still knows it looks for the series anew
 
 	// Of the pane at hand.
 	value      *value
-	cell       *cell // whose value it is: the only one of the slot
+	cell       *cell // whose value it is, in the finest level
 	lender     *slot // whose value it is: the only one in the next finer level that is merged into it
 	begin, end int   // its points
 }
 
 func newCollector(p *Pipeline) *collector {
-	c := &collector{pipeline: p, names: newStatNames(p.set.Metrics.Percentiles), sweep: minSweep}
+	c := &collector{pipeline: p, names: newStatNames(p.set.Metrics.Percentiles), sent: map[windowKey]*sentWindow{}, sweep: minSweep}
 	c.slots = make([][]map[string]*slot, len(p.chains))
 	c.touched = make([][][]*slot, len(p.chains))
 	for i, chain := range p.chains {
@@ -50,17 +66,37 @@ func newCollector(p *Pipeline) *collector {
 	return c
 }
 
-// collect returns the pane of the shard's window that starts at start, and notes that discarding sinks now have all of it.
-func (c *collector) collect(s *shard, start int64) *point.Pane {
-	c.pane++
-	key := windowKey{s.index, start}
-	if win := c.gather(key); win != nil {
-		for series, cell := range win.cells {
-			c.touch(c.slotOf(series), series.chain, cell)
-		}
-		win.changed = false
+// collect makes the panes of an epoch, and forgets what cannot change any more.
+func (c *collector) collect(e *epoch) {
+	cells := 0
+	for i := range e.due {
+		due := &e.due[i]
+		e.panes = append(e.panes, duePane{c.makePane(due), due.shard})
+		cells += len(c.sent[due.key].cells)
 	}
-	pane := &point.Pane{Shard: s.label, Start: start, End: start + c.pipeline.windows.width}
+	for _, key := range e.final {
+		c.forget(key)
+	}
+	c.pipeline.cells.trim(2 * cells)
+	c.tidy()
+}
+
+// makePane returns the pane of a window, and notes that discarding sinks now have all of it.
+func (c *collector) makePane(due *dueWindow) *point.Pane {
+	c.pane++
+	win := c.sent[due.key]
+	if win == nil {
+		win = &sentWindow{}
+		c.sent[due.key] = win
+		c.pipeline.sentWindows.Add(1)
+	}
+	for i := range win.cells {
+		c.touch(win.cells[i].slot, win.cells[i].cell)
+	}
+	for _, part := range due.parts {
+		c.add(win, part)
+	}
+	pane := &point.Pane{Shard: due.shard.label, Start: due.key.start, End: due.key.start + c.pipeline.windows.width, Kind: due.kind}
 	for i, chain := range c.pipeline.chains {
 		for level := len(chain.levels) - 1; level > 0; level-- {
 			for _, k := range c.touched[i][level] {
@@ -89,51 +125,54 @@ func (c *collector) collect(s *shard, start int64) *point.Pane {
 	if len(c.free) > keptFree {
 		c.free = slices.Delete(c.free, keptFree, len(c.free))
 	}
-	c.tidy()
 	return pane
 }
 
-// gather moves all workers' parts of a window to one of them, and returns that; nil when there is none. What a window has when it is
-// sent is most of what it will ever have, and it stays in memory until it cannot change any more.
-func (c *collector) gather(key windowKey) (into *window) {
-	var home *worker
-	for _, w := range c.pipeline.workers {
-		win := w.windows[key]
-		switch {
-		case win == nil:
-			continue
-		case into == nil:
-			home, into = w, win
+// add adds a worker's part to win. Of most series it is the first, whose cell win takes over.
+func (c *collector) add(win *sentWindow, part *window) {
+	var emptied []*cell
+	for series, cell := range part.cells {
+		k := c.slotOf(series)
+		if k.pane == c.pane {
+			k.cell.merge(&cell.value)
+			emptied = append(emptied, cell)
 			continue
 		}
-		for s, cell := range win.cells {
-			home.cell(into, key, home.series.same(s)).merge(&cell.value)
-		}
-		w.drop(key)
+		win.cells = append(win.cells, sentCell{k, cell})
+		c.touch(k, cell)
 	}
-	return into
+	c.pipeline.cells.put(emptied)
 }
 
-// touch adds a cell to its slot, which is of the finest level. The first only lends its value, and mostly it is the only one.
-func (c *collector) touch(k *slot, chain *chain, cell *cell) {
-	if k.pane != c.pane {
-		level := len(chain.levels) - 1
-		k.pane, k.value, k.cell = c.pane, &cell.value, cell
-		c.touched[chain.index][level] = append(c.touched[chain.index][level], k)
+// touch puts a cell into its slot.
+func (c *collector) touch(k *slot, cell *cell) {
+	k.pane, k.value, k.cell = c.pane, &cell.value, cell
+	chain := k.chain
+	c.touched[chain.index][len(chain.levels)-1] = append(c.touched[chain.index][len(chain.levels)-1], k)
+}
+
+// empty gives the cells of a worker's part back.
+func (c *collector) empty(part *window) {
+	emptied := make([]*cell, 0, len(part.cells))
+	for _, cell := range part.cells {
+		emptied = append(emptied, cell)
+	}
+	c.pipeline.cells.put(emptied)
+}
+
+// forget gives the cells of a window that was sent back.
+func (c *collector) forget(key windowKey) {
+	win := c.sent[key]
+	if win == nil {
 		return
 	}
-	if k.cell != nil {
-		k.value = c.newValue()
-		c.take(k.value, k.cell)
-		k.cell = nil
+	emptied := make([]*cell, len(win.cells))
+	for i := range win.cells {
+		emptied[i] = win.cells[i].cell
 	}
-	c.take(k.value, cell)
-}
-
-// take merges a cell into v. Its points have been sent then.
-func (c *collector) take(v *value, cell *cell) {
-	v.merge(&cell.value)
-	c.markSent(cell)
+	c.pipeline.cells.put(emptied)
+	delete(c.sent, key)
+	c.pipeline.sentWindows.Add(-1)
 }
 
 func (c *collector) markSent(cell *cell) {
@@ -192,7 +231,8 @@ func (c *collector) appendPoints(pane *point.Pane, k *slot) {
 
 // slotOf returns where s is added up.
 func (c *collector) slotOf(s *series) *slot {
-	if s.slot == nil {
+	if s.slot == nil || s.slot.gone {
+		s.slot = nil
 		parts := keyParts(s.key[1:])
 		for i := range s.chain.levels {
 			s.slot = c.slotAt(s.chain, i, parts, s.slot)
@@ -213,7 +253,7 @@ func (c *collector) slotAt(chain *chain, i int, parts []string, parent *slot) *s
 	if k := c.slots[chain.index][i][string(path)]; k != nil {
 		return k
 	}
-	k := &slot{parent: parent, series: point.Series{Rollup: l.rollup.Name, Dimensions: dimensions, Values: values, Path: string(path)}}
+	k := &slot{chain: chain, parent: parent, series: point.Series{Rollup: l.rollup.Name, Dimensions: dimensions, Values: values, Path: string(path)}}
 	c.slots[chain.index][i][k.series.Path] = k
 	c.n++
 	return k
@@ -222,41 +262,34 @@ func (c *collector) slotAt(chain *chain, i int, parts []string, parent *slot) *s
 // idlePanes is after how many panes without it a slot may be forgotten.
 const idlePanes = 100
 
-// tidy forgets slots that no recent pane had, once there are many.
+// tidy forgets slots that no recent pane had, and no window has that may be sent again, once there are many.
 func (c *collector) tidy() {
 	if c.n < c.sweep {
 		return
+	}
+	for _, win := range c.sent {
+		for i := range win.cells {
+			for k := win.cells[i].slot; k != nil; k = k.parent {
+				k.pane = c.pane
+			}
+		}
 	}
 	c.n = 0
 	for _, levels := range c.slots {
 		for _, slots := range levels {
 			for path, k := range slots {
-				if k.pane+idlePanes < c.pane {
+				if k.gone = k.pane+idlePanes < c.pane; k.gone {
 					delete(slots, path)
 				}
 			}
 			c.n += len(slots)
 		}
 	}
-	for _, w := range c.pipeline.workers {
-		for _, s := range w.series.slots {
-			if s != nil && s.slot != nil && s.slot.forgotten(c.pane) {
-				s.slot = nil
-			}
-		}
-	}
 	c.sweep = max(minSweep, 2*c.n)
 }
 
-// forgotten reports whether k, or what it is merged into, is no longer known to the collector.
-func (k *slot) forgotten(pane uint64) bool {
-	for ; k != nil; k = k.parent {
-		if k.pane+idlePanes < pane {
-			return true
-		}
-	}
-	return false
-}
+// keptFree is how many values the collector keeps between panes.
+const keptFree = 4096
 
 // SeriesOf returns the paths of the series that r is counted under, as `explain` prints them.
 func SeriesOf(r *record.Record, rollups []Rollup) []string {

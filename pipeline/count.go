@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"slices"
-
 	"github.com/gatemeter/gatemeter/pipeline/distinct"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
@@ -22,10 +20,9 @@ type windowKey struct {
 	start int64 // Unix seconds
 }
 
-// window is a worker's part of an open window.
+// window is a worker's part of an open window: what it has counted into it since the window was last sent.
 type window struct {
-	cells   map[*series]*cell
-	changed bool // since the last epoch
+	cells map[*series]*cell
 }
 
 // visit is a window in which records of the task lie.
@@ -161,7 +158,6 @@ func (w *worker) count(t *task, before int64) {
 				w.counts.Counted++
 				if v.open == nil {
 					v.open = w.window(windowKey{t.partition.shard.index, v.window})
-					v.open.changed = true
 				}
 				for c := range chains {
 					at := f.pair
@@ -263,11 +259,11 @@ func (w *worker) cell(win *window, key windowKey, s *series) *cell {
 	}
 	c := win.cells[s]
 	if c == nil {
-		if n := len(w.free); n > 0 {
-			c, w.free = w.free[n-1], w.free[:n-1]
-		} else {
-			c = &cell{}
+		if len(w.free) == 0 {
+			w.free = w.pipeline.cells.take(w.free)
 		}
+		n := len(w.free)
+		c, w.free = w.free[n-1], w.free[:n-1]
 		win.cells[s] = c
 		s.cells++
 		w.pipeline.newCells.Add(1)
@@ -276,19 +272,11 @@ func (w *worker) cell(win *window, key windowKey, s *series) *cell {
 	return c
 }
 
-// keptFree is how many emptied cells a worker keeps at any rate; of a window with more it keeps what the next may need. The collector keeps no more
-// values than that.
-const keptFree = 4096
-
-// drop forgets the window. The dispatcher calls it at a barrier.
-func (w *worker) drop(key windowKey) {
+// detach takes the worker's part of the window from it; nil when it has none. The dispatcher calls it at a barrier.
+func (w *worker) detach(key windowKey) *window {
 	win := w.windows[key]
 	if win == nil {
-		return
-	}
-	most := max(keptFree, 2*len(win.cells))
-	if len(w.free) > most {
-		w.free = slices.Delete(w.free, most, len(w.free))
+		return nil
 	}
 	for s, c := range win.cells {
 		s.cells--
@@ -297,11 +285,8 @@ func (w *worker) drop(key windowKey) {
 				s.last[i].cell = nil
 			}
 		}
-		if len(w.free) < most {
-			c.reset()
-			w.free = append(w.free, c)
-		}
 	}
 	delete(w.windows, key)
 	w.pipeline.openParts.Add(-1)
+	return win
 }

@@ -160,7 +160,7 @@ func benchmarkCounting(b *testing.B, interval time.Duration) {
 		p.workers[0].process(&task{
 			partition: k, number: k.turn, batch: shared, from: from, to: cuts[i], metrics: true, now: 2e18, final: k.shard.final,
 		})
-		p.send(k.shard, false, nil)
+		p.epoch(false)
 		k.forget(p.windows, k.shard.final, k.shard.final)
 		read++
 	}

@@ -12,7 +12,7 @@ import (
 
 // manyWindows open ones, added up over the workers, call for an epoch before its time: a sparse log read at full speed
 // closes thousands a second.
-const manyWindows = 20
+const manyWindows = 12
 
 // manyCells made since the last epoch call for one too: a log of thousands of series read at full speed would have them for all windows
 // of a second, and then points of all of them.
@@ -23,6 +23,10 @@ func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 	tick := time.NewTicker(p.set.Epoch)
 	defer tick.Stop()
 	for {
+		var made chan struct{}
+		if p.making != nil {
+			made = p.making.made
+		}
 		select {
 		case b, ok := <-in:
 			if !ok {
@@ -32,13 +36,19 @@ func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 			shard := p.take(b)
 			p.pace(shard)
 			if p.openParts.Load() > p.totals.manyParts.Load() || p.newCells.Load() > manyCells {
-				p.epoch(false)
-				p.waitForRoom()
+				if p.endEpoch() {
+					p.waitForRoom()
+				}
+				p.beginEpoch(false)
 				p.totals.manyParts.Store(max(manyWindows, 3*p.openParts.Load()/2))
 			}
-		case <-tick.C:
-			p.epoch(false)
+		case <-made:
+			p.endEpoch()
 			p.waitForRoom()
+		case <-tick.C:
+			if p.making == nil {
+				p.beginEpoch(false)
+			}
 			for _, s := range p.shards {
 				p.pace(s)
 			}
@@ -81,6 +91,7 @@ func (p *Pipeline) take(b *batch.Batch) *shard {
 		return k.shard
 	}
 	if len(b.Data) == 0 && b.Oversize == 0 && b.First < k.saved.Read && b.Next > k.saved.Replay {
+		p.endEpoch()
 		p.busy.Wait()
 		p.keepAsSent(k.shard, k)
 	}

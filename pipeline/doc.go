@@ -3,17 +3,19 @@
 //
 //	source ─ batch ─▶ dispatch ─ task ─▶ worker: parse → record → fact ─▶ cells of open windows     (one pass on one core)
 //	                     │                            └─ documents ─▶ record sinks ─▶ "indexed"
-//	                     └─ each second: barrier ─▶ epoch: cells ─ merge ─▶ panes ─▶ lanes ─▶ metric sinks
-//	                                                        └─ cursor ─▶ committer ─▶ saved
+//	                     └─ each second: barrier ─▶ epoch: due cells ─▶ collector: merge ─▶ panes ─▶ lanes ─▶ metric sinks
+//	                                                   └─ cursor ───────────────────────────────▶ committer ─▶ saved
 //
 // # Who owns what
 //
 // One goroutine, Pipeline.dispatch, owns the order of things: it hands out tasks, and between tasks (at a barrier, when no
-// worker is busy) it alone reads and empties the workers' windows. A worker owns its cells, its series and its parser. What
+// worker is busy) it takes from the workers what is due of their windows. A worker owns its cells, its series and its parser. What
 // workers share is the partition (its watermark, the first record of each window, which series were admitted), and only in
-// turn: task n of a partition goes through partition.pass before task n+1 may. A lane owns one metric sink (and a
-// spooler beside it the writing of its spool), a record lane owns what one record sink has missed, the committer owns saving. There
-// are no other shared structures but queues and counters, each behind the mutex beside it; no two of these are held together.
+// turn: task n of a partition goes through partition.pass before task n+1 may. The collector makes panes of what was taken, beside the
+// workers, and owns what was sent and may still change; one epoch is at it at a time, and the dispatcher touches it only when none is. A
+// lane owns one metric sink (and a spooler beside it the writing of its spool), a record lane owns what one record sink has missed, the
+// committer owns saving. There are no other shared structures but queues, the pool of empty cells and counters, each behind the mutex
+// beside it; no two of these are held together.
 //
 // # Why a task has two halves
 //

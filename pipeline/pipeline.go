@@ -42,14 +42,17 @@ type Pipeline struct {
 	nextShard  int
 	byBatch    map[*batch.Partition]*partition
 	collector  *collector
+	making     *epoch // whose panes are being made; nil when none are
 	epochs     uint64
 
-	openParts atomic.Int64 // windows open, added up over workers
-	newCells  atomic.Int64 // made since the last epoch, added up over workers
-	shared    sync.Mutex   // sharedBatch.left
-	drain     context.Context
-	stopping  <-chan struct{} // closed when the run is told to stop
-	totals    totals
+	cells       cellPool
+	openParts   atomic.Int64 // windows with what has not been sent, added up over workers
+	sentWindows atomic.Int64 // windows that were sent and may still change
+	newCells    atomic.Int64 // made since the last epoch, added up over workers
+	shared      sync.Mutex   // sharedBatch.left
+	drain       context.Context
+	stopping    <-chan struct{} // closed when the run is told to stop
+	totals      totals
 }
 
 // shard is the partitions whose windows are merged and sent under one label.

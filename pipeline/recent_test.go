@@ -251,7 +251,9 @@ func TestLentValues(t *testing.T) {
 				}
 				b := &sharedBatch{Batch: &batch.Batch{Partition: k.Partition, Data: data, Next: int64(len(data))}, left: 2, pipe: p}
 				p.workers[0].process(&task{partition: k, number: k.turn, batch: b, to: b.Next, metrics: true, now: 2e18})
-				pane := p.collector.collect(k.shard, 1700000000)
+				due := dueWindow{key: windowKey{k.shard.index, 1700000000}, shard: k.shard}
+				due.parts = append(due.parts, p.workers[0].detach(due.key))
+				pane := p.collector.makePane(&due)
 				for _, at := range pane.Points {
 					points = append(points, fmt.Sprint(round, at.Series.Path, at.Metric, at.Stat, at.Kind, at.Count, at.Change, at.Value))
 				}

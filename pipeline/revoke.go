@@ -72,9 +72,7 @@ func (p *Pipeline) remove(k *partition) {
 		return
 	}
 	for _, start := range p.openWindows(s) {
-		for _, w := range p.workers {
-			w.drop(windowKey{s.index, start})
-		}
+		p.drop(windowKey{s.index, start})
 	}
 	p.shards = slices.DeleteFunc(p.shards, func(q *shard) bool { return q == s })
 }

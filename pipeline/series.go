@@ -6,7 +6,7 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
-// series is one combination of a chain's finest dimension values, as one worker knows it. The worker owns it; between tasks
+// series is one combination of a chain's finest dimension values, as one worker knows it. The worker owns it, but slot; between tasks
 // the dispatcher does.
 type series struct {
 	chain *chain
@@ -14,7 +14,7 @@ type series struct {
 	hash  uint64
 	ends  [maxLevels]uint16 // how much of key each level of the chain has
 
-	slot *slot // where the collector adds it up; found at its first pane
+	slot *slot // where the collector adds it up, which finds it at the first pane; its own
 
 	// What was last asked, of even windows and odd ones apart: where one ends records of two lie side by side.
 	last [2]seriesInWindow
@@ -87,16 +87,6 @@ func (d *dictionary) folded(s *series, i int) *series {
 		ends[i] = uint16(len(d.key))
 	}
 	return d.find(c, &ends)
-}
-
-// same returns the series that is in another dictionary as s.
-func (d *dictionary) same(s *series) *series {
-	d.key = append(d.key[:0], s.key...)
-	mine := d.find(s.chain, &s.ends)
-	if mine.slot == nil {
-		mine.slot = s.slot
-	}
-	return mine
 }
 
 // find returns the series whose key is in d.key, a new one if there is none.

@@ -38,7 +38,7 @@ type Stats struct {
 	Lanes       []LaneStats
 	RecordLanes []RecordLaneStats
 	Commit      CommitStats
-	OpenWindows int64    // parts of windows in memory, added up over workers
+	OpenWindows int64    // parts of windows in memory: of each worker, and what was sent and may still change
 	Panes       [3]int64 // sent, by point.PaneKind
 }
 
@@ -96,7 +96,7 @@ type totals struct {
 
 // Stats returns the state now. Each part is right in itself; parts may be of slightly different moments.
 func (p *Pipeline) Stats() Stats {
-	s := Stats{OpenWindows: p.openParts.Load()}
+	s := Stats{OpenWindows: p.openParts.Load() + p.sentWindows.Load()}
 	for i := range s.Panes {
 		s.Panes[i] = p.totals.panes[i].Load()
 	}

@@ -1,0 +1,135 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/gatemeter/gatemeter/pipeline/batch"
+	"github.com/gatemeter/gatemeter/pipeline/point"
+)
+
+// countRoutes lets worker w count one line of each route, all of the window that starts at start.
+func countRoutes(p *Pipeline, k *partition, w int, start int64, routes ...string) {
+	var data []byte
+	for _, route := range routes {
+		data = fmt.Appendf(data, "%d s %s 200 1000 9 client\n", start*1000, route)
+	}
+	b := &sharedBatch{Batch: &batch.Batch{Partition: k.Partition, Data: data, Next: int64(len(data))}, left: 2, pipe: p}
+	p.workers[w].process(&task{partition: k, number: k.turn, batch: b, to: b.Next, metrics: true, now: 2e18})
+}
+
+// requests returns how many requests each series of the pane's finest level has, and fails where one is there twice.
+func requests(t *testing.T, pane *point.Pane) map[string]int64 {
+	t.Helper()
+	counts := map[string]int64{}
+	for i := range pane.Points {
+		if at := &pane.Points[i]; at.Series.Rollup == "route" && at.Metric == MetricRequests && at.Stat == "count" {
+			if _, twice := counts[at.Series.Path]; twice {
+				t.Errorf("%s is in one pane twice", at.Series.Path)
+			}
+			counts[at.Series.Path] = at.Count
+		}
+	}
+	return counts
+}
+
+// TestRecordsWhilePanesAreMade: records that are counted while the panes of their window are made are in the next pane of it.
+func TestRecordsWhilePanesAreMade(t *testing.T) {
+	p := newTestPipeline(t, Rollup{"all", nil}, Rollup{"route", []Dimension{Service, Route, Method}})
+	k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
+	k.begin(0)
+	routes := make([]string, 90)
+	for i := range routes {
+		routes[i] = fmt.Sprint("/r", i)
+	}
+	countRoutes(p, k, 0, 1000, routes...)
+	k.watermark = 1010e9 // the window is closed, and may change for some time yet
+	for round := range int64(5) {
+		p.beginEpoch(false)
+		e := p.making
+		countRoutes(p, k, 0, 1000, routes[round:]...)
+		p.endEpoch()
+		if len(e.panes) != 1 {
+			t.Fatalf("round %d: %d panes", round, len(e.panes))
+		}
+		pane := e.panes[0].pane
+		if want := []point.PaneKind{point.OnTime, point.Late}[min(round, 1)]; pane.Kind != want {
+			t.Errorf("round %d: the pane is %s, want %s", round, pane.Kind, want)
+		}
+		got := requests(t, pane)
+		for i, route := range routes {
+			if n, want := got["route.s._"+route[1:]+".GET"], 1+min(round, int64(i)+1); n != want {
+				t.Fatalf("round %d: %s has %d requests, want %d", round, route, n, want)
+			}
+		}
+	}
+}
+
+// TestSeriesOfASentWindowAreKept, though no pane has had them for long: another record of them must find them.
+func TestSeriesOfASentWindowAreKept(t *testing.T) {
+	p := newTestPipeline(t, Rollup{"all", nil}, Rollup{"service", []Dimension{Service}}, Rollup{"route", []Dimension{Service, Route, Method}})
+	k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
+	pane := func(start int64) *point.Pane {
+		due := dueWindow{key: windowKey{k.shard.index, start}, shard: k.shard}
+		for _, w := range p.workers {
+			if part := w.detach(due.key); part != nil {
+				due.parts = append(due.parts, part)
+			}
+		}
+		e := &epoch{due: []dueWindow{due}}
+		p.collector.sweep = 1
+		p.collector.collect(e)
+		return e.panes[0].pane
+	}
+	countRoutes(p, k, 0, 1000, "/old")
+	countRoutes(p, k, 0, 1010, "/gone")
+	pane(1000)
+	pane(1010)
+	p.collector.forget(windowKey{k.shard.index, 1010})
+	for range 2 * idlePanes {
+		countRoutes(p, k, 0, 1020, "/new")
+		pane(1020)
+	}
+	known := func() (paths []string) {
+		for path := range p.collector.slots[0][len(p.chains[0].levels)-1] {
+			paths = append(paths, path)
+		}
+		slices.Sort(paths)
+		return paths
+	}
+	if got, want := known(), []string{"route.s._new.GET", "route.s._old.GET"}; !slices.Equal(got, want) {
+		t.Errorf("known are %q, want %q", got, want)
+	}
+	countRoutes(p, k, 0, 1000, "/old", "/gone")
+	got := requests(t, pane(1000))
+	if got["route.s._old.GET"] != 2 || got["route.s._gone.GET"] != 1 || len(got) != 2 {
+		t.Errorf("the window has %v", got)
+	}
+}
+
+func TestCellPool(t *testing.T) {
+	var p cellPool
+	if got := p.take(nil); len(got) != 1 || got[0] == nil {
+		t.Fatalf("an empty pool gives %d cells, want a new one", len(got))
+	}
+	cells := make([]*cell, keptCells+100)
+	for i := range cells {
+		cells[i] = &cell{}
+		cells[i].requests = 1
+	}
+	p.put(cells)
+	got := p.take(nil)
+	if len(got) != takeCells || slices.ContainsFunc(got, func(c *cell) bool { return c.requests != 0 }) {
+		t.Errorf("%d cells, want %d that are empty", len(got), takeCells)
+	}
+	p.trim(0)
+	if len(p.free) != keptCells {
+		t.Errorf("%d are kept, want %d", len(p.free), keptCells)
+	}
+	p.put(cells[:100])
+	p.trim(keptCells + 50)
+	if len(p.free) != keptCells+50 {
+		t.Errorf("%d are kept, want %d", len(p.free), keptCells+50)
+	}
+}
