@@ -24,17 +24,71 @@ const (
 
 // statNames turns values into points. Names are made once.
 type statNames struct {
-	percentiles []string // p50, p999 for 99.9
-	quantiles   []float64
-	values      []float64 // of the histogram at hand
+	requests *point.Name
+	classes  [len(statusClasses)]*point.Name
+	codes    map[int32]*point.Name
+
+	latency, upstream, gateway latencyNames
+
+	requestBytes, responseBytes     *point.Name
+	clients, consumers              *point.Name
+	cacheHit, cacheMiss, cacheOther *point.Name
+	throttled                       *point.Name
+
+	quantiles []float64
+	values    []float64 // of the histogram at hand
+}
+
+// latencyNames are those of one histogram.
+type latencyNames struct {
+	count, mean, min, max *point.Name
+	percentiles           []*point.Name // p50, p999 for 99.9
 }
 
 func newStatNames(percentiles []float64) *statNames {
-	n := &statNames{}
+	counter := func(metric, stat string) *point.Name {
+		return &point.Name{Metric: metric, Stat: stat, Kind: point.Counter}
+	}
+	gauge := func(metric, stat string) *point.Name {
+		return &point.Name{Metric: metric, Stat: stat, Kind: point.Gauge}
+	}
+	latency := func(metric string) latencyNames {
+		l := latencyNames{count: counter(metric, "count"), mean: gauge(metric, "mean"), min: gauge(metric, "min"), max: gauge(metric, "max")}
+		for _, p := range percentiles {
+			l.percentiles = append(l.percentiles, gauge(metric, PercentileName(p)))
+		}
+		return l
+	}
+	n := &statNames{
+		requests: counter(MetricRequests, "count"), codes: map[int32]*point.Name{},
+		latency: latency(MetricLatency), upstream: latency(MetricUpstreamLatency), gateway: latency(MetricGatewayLatency),
+		requestBytes: counter(MetricRequestBytes, "sum"), responseBytes: counter(MetricResponseBytes, "sum"),
+		clients: gauge(MetricClients, "distinct"), consumers: gauge(MetricConsumers, "distinct"),
+		cacheHit: counter(MetricCache, "hit"), cacheMiss: counter(MetricCache, "miss"), cacheOther: counter(MetricCache, "other"),
+		throttled: counter(MetricThrottled, "count"),
+	}
+	for class, name := range statusClasses {
+		n.classes[class] = counter(MetricRequests, name)
+	}
 	for _, p := range percentiles {
-		n.percentiles, n.quantiles = append(n.percentiles, PercentileName(p)), append(n.quantiles, p/100)
+		n.quantiles = append(n.quantiles, p/100)
 	}
 	return n
+}
+
+// maxCodes bounds the names of status codes that are kept.
+const maxCodes = 1000
+
+// code returns the name of how often a status code was seen.
+func (n *statNames) code(code int32) *point.Name {
+	name := n.codes[code]
+	if name == nil {
+		name = &point.Name{Metric: MetricRequests, Stat: strconv.Itoa(int(code)), Kind: point.Counter}
+		if len(n.codes) < maxCodes {
+			n.codes[code] = name
+		}
+	}
+	return name
 }
 
 // PercentileName returns the stat's name of the percentile p: p50, p99, p999 for 99.9.
@@ -52,7 +106,7 @@ func (n *statNames) points(v *value) int {
 	}
 	plus(1, v.classes[1] > 0)
 	for _, h := range [...]*histogram.Histogram{&v.latency, &v.upstream, &v.gateway} {
-		plus(4+len(n.percentiles), h.Count() > 0)
+		plus(4+len(n.quantiles), h.Count() > 0)
 	}
 	plus(1, v.requestSized > 0)
 	plus(1, v.responseSized > 0)
@@ -66,23 +120,23 @@ func (n *statNames) points(v *value) int {
 // appendPoints appends the points of v. What no record of the window carried gives none; the status classes 2xx to 5xx are
 // always there.
 func (n *statNames) appendPoints(points []point.Point, s *point.Series, v *value) []point.Point {
-	counter := func(metric, stat string, full, sent int64) {
-		points = append(points, point.Point{Series: s, Metric: metric, Stat: stat, Kind: point.Counter, Count: full, Change: full - sent})
+	counter := func(name *point.Name, full, sent int64) {
+		points = append(points, point.Point{Series: s, Name: name, Count: full, Change: full - sent})
 	}
-	gauge := func(metric, stat string, value float64) {
-		points = append(points, point.Point{Series: s, Metric: metric, Stat: stat, Kind: point.Gauge, Value: value})
+	gauge := func(name *point.Name, value float64) {
+		points = append(points, point.Point{Series: s, Name: name, Value: value})
 	}
-	latency := func(metric string, h *histogram.Histogram, sent int64) {
+	latency := func(names *latencyNames, h *histogram.Histogram, sent int64) {
 		if h.Count() == 0 {
 			return
 		}
-		counter(metric, "count", h.Count(), sent)
-		gauge(metric, "mean", float64(h.Sum())/float64(h.Count())/1e9)
-		gauge(metric, "min", float64(h.Min())/1e9)
-		gauge(metric, "max", float64(h.Max())/1e9)
+		counter(names.count, h.Count(), sent)
+		gauge(names.mean, float64(h.Sum())/float64(h.Count())/1e9)
+		gauge(names.min, float64(h.Min())/1e9)
+		gauge(names.max, float64(h.Max())/1e9)
 		n.values = h.AppendQuantiles(n.values[:0], n.quantiles...)
 		for i, v := range n.values {
-			gauge(metric, n.percentiles[i], v)
+			gauge(names.percentiles[i], v)
 		}
 	}
 
@@ -90,37 +144,37 @@ func (n *statNames) appendPoints(points []point.Point, s *point.Series, v *value
 	if sent == nil {
 		sent = &counters{}
 	}
-	counter(MetricRequests, "count", v.requests, sent.requests)
+	counter(n.requests, v.requests, sent.requests)
 	for class := 1; class < len(statusClasses); class++ {
 		if class > 1 || v.classes[class] > 0 {
-			counter(MetricRequests, statusClasses[class], v.classes[class], sent.classes[class])
+			counter(n.classes[class], v.classes[class], sent.classes[class])
 		}
 	}
 	for _, c := range v.codes {
-		counter(MetricRequests, strconv.Itoa(int(c.code)), c.n, c.sent)
+		counter(n.code(c.code), c.n, c.sent)
 	}
-	latency(MetricLatency, &v.latency, sent.latencies)
-	latency(MetricUpstreamLatency, &v.upstream, sent.upstreamLatencies)
-	latency(MetricGatewayLatency, &v.gateway, sent.gatewayLatencies)
+	latency(&n.latency, &v.latency, sent.latencies)
+	latency(&n.upstream, &v.upstream, sent.upstreamLatencies)
+	latency(&n.gateway, &v.gateway, sent.gatewayLatencies)
 	if v.requestSized > 0 {
-		counter(MetricRequestBytes, "sum", v.requestBytes, sent.requestBytes)
+		counter(n.requestBytes, v.requestBytes, sent.requestBytes)
 	}
 	if v.responseSized > 0 {
-		counter(MetricResponseBytes, "sum", v.responseBytes, sent.responseBytes)
+		counter(n.responseBytes, v.responseBytes, sent.responseBytes)
 	}
 	if v.clients.Any() {
-		gauge(MetricClients, "distinct", float64(v.clients.Count()))
+		gauge(n.clients, float64(v.clients.Count()))
 	}
 	if v.consumers.Any() {
-		gauge(MetricConsumers, "distinct", float64(v.consumers.Count()))
+		gauge(n.consumers, float64(v.consumers.Count()))
 	}
 	if v.cacheHit+v.cacheMiss+v.cacheOther > 0 {
-		counter(MetricCache, "hit", v.cacheHit, sent.cacheHit)
-		counter(MetricCache, "miss", v.cacheMiss, sent.cacheMiss)
-		counter(MetricCache, "other", v.cacheOther, sent.cacheOther)
+		counter(n.cacheHit, v.cacheHit, sent.cacheHit)
+		counter(n.cacheMiss, v.cacheMiss, sent.cacheMiss)
+		counter(n.cacheOther, v.cacheOther, sent.cacheOther)
 	}
 	if v.throttled > 0 {
-		counter(MetricThrottled, "count", v.throttled, sent.throttled)
+		counter(n.throttled, v.throttled, sent.throttled)
 	}
 	return points
 }

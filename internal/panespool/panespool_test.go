@@ -28,7 +28,7 @@ func pane(start int64, series int) *point.Pane {
 	p := &point.Pane{Shard: "h", Start: start, End: start + 10}
 	for i := range series {
 		s := &point.Series{Rollup: "all", Dimensions: []string{"service"}, Values: []string{fmt.Sprint(i)}, Path: fmt.Sprint("all.", i)}
-		p.Points = append(p.Points, point.Point{Series: s, Metric: "requests", Stat: "count", Count: start})
+		p.Points = append(p.Points, point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: start})
 	}
 	return p
 }

@@ -80,7 +80,7 @@ func DecodePart(part []byte) (*Pane, error) {
 	if len(part) < 2 || part[0] != version {
 		return nil, fmt.Errorf("decode pane: version %.1x: %w", part[:min(len(part), 1)], errPart)
 	}
-	d := decoder{rest: part[2:], names: map[string]string{}}
+	d := decoder{rest: part[2:], texts: map[string]string{}, names: map[Name]*Name{}}
 	p := &Pane{Kind: PaneKind(part[1]), Shard: d.text(), Start: d.signed(), End: d.signed()}
 	for len(d.rest) > 0 && !d.bad {
 		s := &Series{Rollup: d.text()}
@@ -99,7 +99,7 @@ func DecodePart(part []byte) (*Pane, error) {
 			if d.bad || len(d.rest) == 0 {
 				return nil, fmt.Errorf("decode pane: %w", errPart)
 			}
-			k := Point{Series: s, Metric: d.text(), Stat: d.text(), Kind: Kind(d.octet())}
+			k := Point{Series: s, Name: d.name()}
 			if k.Kind == Counter {
 				k.Count = d.signed()
 			} else {
@@ -118,7 +118,8 @@ func DecodePart(part []byte) (*Pane, error) {
 type decoder struct {
 	rest  []byte
 	bad   bool
-	names map[string]string // strings met before: most are the same few
+	texts map[string]string // met before: most are the same few
+	names map[Name]*Name    // the same
 }
 
 func (d *decoder) fail() { d.rest, d.bad = nil, true }
@@ -151,12 +152,22 @@ func (d *decoder) text() string {
 	}
 	b := d.rest[:n]
 	d.rest = d.rest[n:]
-	s, ok := d.names[string(b)]
+	s, ok := d.texts[string(b)]
 	if !ok {
 		s = string(b)
-		d.names[s] = s
+		d.texts[s] = s
 	}
 	return s
+}
+
+func (d *decoder) name() *Name {
+	n := Name{d.text(), d.text(), Kind(d.octet())}
+	known := d.names[n]
+	if known == nil {
+		known = &n
+		d.names[n] = known
+	}
+	return known
 }
 
 func (d *decoder) octet() byte {

@@ -16,11 +16,11 @@ func samplePane(series int) *Pane {
 			Path: fmt.Sprint("route.a.orders_", i),
 		}
 		p.Points = append(p.Points,
-			Point{Series: s, Metric: "requests", Stat: "count", Count: math.MaxInt64 - int64(i)},
-			Point{Series: s, Metric: "latency", Stat: "p99", Kind: Gauge, Value: 0.1 * float64(i)})
+			Point{Series: s, Name: &Name{Metric: "requests", Stat: "count"}, Count: math.MaxInt64 - int64(i)},
+			Point{Series: s, Name: &Name{Metric: "latency", Stat: "p99", Kind: Gauge}, Value: 0.1 * float64(i)})
 	}
 	all := &Series{Rollup: "all", Path: "all"}
-	p.Points = append(p.Points, Point{Series: all, Metric: "clients", Stat: "distinct", Kind: Gauge, Value: math.Inf(1)})
+	p.Points = append(p.Points, Point{Series: all, Name: &Name{Metric: "clients", Stat: "distinct", Kind: Gauge}, Value: math.Inf(1)})
 	return p
 }
 

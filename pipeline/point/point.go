@@ -44,12 +44,17 @@ const (
 	Gauge               // the newest holds: Value
 )
 
-// Point is one stat of one metric of one series: `requests` `2xx`.
-type Point struct {
-	Series *Series
+// Name is what a point is of: `requests` `2xx`. Few names are shared by all points.
+type Name struct {
 	Metric string // requests, latency …: constants of package pipeline
 	Stat   string // count, 2xx, p99 …
 	Kind   Kind
+}
+
+// Point is one stat of one metric of one series. A log of ten thousand series has a quarter of a million of them in a pane, so they are small.
+type Point struct {
+	Series *Series
+	*Name
 	Count  int64   // a Counter's full value
 	Change int64   // a Counter's full value less what discarding sinks have of it; may be 0
 	Value  float64 // a Gauge's value: seconds for latencies, a number for distinct

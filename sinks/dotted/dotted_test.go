@@ -27,7 +27,7 @@ func TestNames(t *testing.T) {
 		t.Helper()
 		n := New(prefix, tags)
 		n.Pane(&point.Pane{Shard: shard})
-		got := string(n.Append([]byte("x "), &point.Point{Series: s, Metric: "requests", Stat: "2xx"}))
+		got := string(n.Append([]byte("x "), &point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "2xx"}}))
 		if got != "x "+wantName || string(n.Tags()) != wantTags {
 			t.Errorf("%q %q, want %q %q", got, n.Tags(), "x "+wantName, wantTags)
 		}
@@ -43,7 +43,7 @@ func TestNames(t *testing.T) {
 
 // TestOneSeriesOfTwoShards: what is kept of a series must not outlive its pane.
 func TestOneSeriesOfTwoShards(t *testing.T) {
-	p := &point.Point{Series: series("all", nil, nil), Metric: "requests", Stat: "count"}
+	p := &point.Point{Series: series("all", nil, nil), Name: &point.Name{Metric: "requests", Stat: "count"}}
 	n := New("gateway", Tags{})
 	for _, shard := range []string{"a", "b", "a"} {
 		n.Pane(&point.Pane{Shard: shard})
@@ -81,7 +81,7 @@ func FuzzNames(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, shard, service, route string) {
 		s := series("route", []string{"service", "route"}, []string{service, route})
-		p := &point.Point{Series: s, Metric: "requests", Stat: "2xx"}
+		p := &point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "2xx"}}
 		for _, tags := range []Tags{{}, graphiteTags, dogTags} {
 			n := New("gateway", tags)
 			n.Pane(&point.Pane{Shard: shard})

@@ -26,16 +26,16 @@ func examplePane() *point.Pane {
 	route := series("route", []string{"service", "route", "method"}, []string{"orders", "get.order", "GET"})
 	all := series("all", nil, nil)
 	return &point.Pane{Shard: "web1", Start: 1700000000, End: 1700000010, Points: []point.Point{
-		{Series: route, Metric: "requests", Stat: "count", Count: 12, Change: 3},
-		{Series: route, Metric: "requests", Stat: "5xx"},
-		{Series: route, Metric: "latency", Stat: "mean", Kind: point.Gauge, Value: 0.30000000000000004},
-		{Series: route, Metric: "latency", Stat: "min", Kind: point.Gauge, Value: math.Copysign(0, -1)},
-		{Series: route, Metric: "latency", Stat: "p50", Kind: point.Gauge, Value: math.NaN()},
-		{Series: route, Metric: "latency", Stat: "p99", Kind: point.Gauge, Value: math.Inf(1)},
-		{Series: all, Metric: "response_bytes", Stat: "sum", Count: math.MaxInt64},
-		{Series: all, Metric: "latency", Stat: "min", Kind: point.Gauge, Value: 1e-9},
-		{Series: all, Metric: "latency", Stat: "max", Kind: point.Gauge, Value: 1e21},
-		{Series: all, Metric: "clients", Stat: "distinct", Kind: point.Gauge, Value: 42},
+		{Series: route, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: 12, Change: 3},
+		{Series: route, Name: &point.Name{Metric: "requests", Stat: "5xx"}},
+		{Series: route, Name: &point.Name{Metric: "latency", Stat: "mean", Kind: point.Gauge}, Value: 0.30000000000000004},
+		{Series: route, Name: &point.Name{Metric: "latency", Stat: "min", Kind: point.Gauge}, Value: math.Copysign(0, -1)},
+		{Series: route, Name: &point.Name{Metric: "latency", Stat: "p50", Kind: point.Gauge}, Value: math.NaN()},
+		{Series: route, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: math.Inf(1)},
+		{Series: all, Name: &point.Name{Metric: "response_bytes", Stat: "sum"}, Count: math.MaxInt64},
+		{Series: all, Name: &point.Name{Metric: "latency", Stat: "min", Kind: point.Gauge}, Value: 1e-9},
+		{Series: all, Name: &point.Name{Metric: "latency", Stat: "max", Kind: point.Gauge}, Value: 1e21},
+		{Series: all, Name: &point.Name{Metric: "clients", Stat: "distinct", Kind: point.Gauge}, Value: 42},
 	}}
 }
 
@@ -79,9 +79,9 @@ func TestPlaintext(t *testing.T) {
 func TestPickleBytes(t *testing.T) {
 	all := series("all", nil, nil)
 	got, _ := packets(newEncoder(Pickle, "a", false, true), &point.Pane{Shard: "web-1", Start: 1700000000, Points: []point.Point{
-		{Series: all, Metric: "requests", Stat: "count", Count: 12},
-		{Series: all, Metric: "x", Stat: "y", Kind: point.Gauge, Value: 0.5},
-		{Series: all, Metric: "b", Stat: "sum", Count: 1 << 32},
+		{Series: all, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: 12},
+		{Series: all, Name: &point.Name{Metric: "x", Stat: "y", Kind: point.Gauge}, Value: 0.5},
+		{Series: all, Name: &point.Name{Metric: "b", Stat: "sum"}, Count: 1 << 32},
 	}})
 	const stamp = "J\x00\xf1\x53\x65"
 	want := "\x00\x00\x00\x7c\x80\x02](" +
@@ -136,7 +136,7 @@ func TestLongName(t *testing.T) {
 	values := []string{long, long, long, long, long, long, long, long, long}
 	tall, all := series("tall", make([]string, len(values)), values), series("all", nil, nil)
 	count := func(s *point.Series) point.Point {
-		return point.Point{Series: s, Metric: "requests", Stat: "count", Count: 1}
+		return point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: 1}
 	}
 	pane := &point.Pane{Shard: "web1", Points: []point.Point{count(tall), count(all), count(tall), count(all), count(tall)}}
 	e := newEncoder(Plaintext, "gateway", false, false)
@@ -177,9 +177,9 @@ func FuzzPlaintext(f *testing.F) {
 	f.Fuzz(func(t *testing.T, shard, service, route string, count int64, value float64) {
 		s := series("route", []string{"service", "route"}, []string{service, route})
 		pane := &point.Pane{Shard: shard, Start: count, Points: []point.Point{
-			{Series: s, Metric: "requests", Stat: "count", Count: count},
-			{Series: s, Metric: "latency", Stat: "p99", Kind: point.Gauge, Value: value},
-			{Series: s, Metric: "requests", Stat: "2xx", Count: count},
+			{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: count},
+			{Series: s, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: value},
+			{Series: s, Name: &point.Name{Metric: "requests", Stat: "2xx"}, Count: count},
 		}}
 		want := int64(3)
 		if math.IsNaN(value) || math.IsInf(value, 0) {

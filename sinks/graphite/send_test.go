@@ -58,7 +58,7 @@ func TestLongNameIsSaidOnce(t *testing.T) {
 	sink := newSink(t, Settings{Address: "udp://" + server.Address})
 	sink.log = slog.New(slog.NewTextHandler(&log, nil))
 	long := slices.Repeat([]string{strings.Repeat("a", 200)}, 9)
-	pane := &point.Pane{Shard: "a", Points: []point.Point{{Series: series("tall", make([]string, 9), long), Metric: "requests", Stat: "count"}}}
+	pane := &point.Pane{Shard: "a", Points: []point.Point{{Series: series("tall", make([]string, 9), long), Name: &point.Name{Metric: "requests", Stat: "count"}}}}
 	for range 3 {
 		mustSend(t, sink, pane)
 	}
@@ -214,7 +214,7 @@ func TestNewestPaneWins(t *testing.T) {
 	server := start(t, graphite.Options{})
 	sink := newSink(t, Settings{Address: "tcp://" + server.Address})
 	pane := func(n int64) *point.Pane {
-		return &point.Pane{Shard: "a", Start: 10, Points: []point.Point{{Series: series("all", nil, nil), Metric: "requests", Stat: "count", Count: n}}}
+		return &point.Pane{Shard: "a", Start: 10, Points: []point.Point{{Series: series("all", nil, nil), Name: &point.Name{Metric: "requests", Stat: "count"}, Count: n}}}
 	}
 	for i := range int64(20) {
 		retry(t, sink, pane(i))

@@ -90,10 +90,10 @@ func randomPane(r *rand.Rand, shard string, start int64, n int) *point.Pane {
 		}
 		paths[s.Path] = true
 		p.Points = append(p.Points,
-			point.Point{Series: s, Metric: "requests", Stat: "count", Count: r.Int64N(1 << uint(1+r.IntN(62)))},
-			point.Point{Series: s, Metric: "requests", Stat: "2xx", Count: r.Int64N(100), Change: 7},
-			point.Point{Series: s, Metric: "latency", Stat: "p99", Kind: point.Gauge, Value: math.Exp(20*r.Float64() - 15)},
-			point.Point{Series: s, Metric: "latency", Stat: "max", Kind: point.Gauge, Value: float64(r.IntN(5))},
+			point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: r.Int64N(1 << uint(1+r.IntN(62)))},
+			point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "2xx"}, Count: r.Int64N(100), Change: 7},
+			point.Point{Series: s, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: math.Exp(20*r.Float64() - 15)},
+			point.Point{Series: s, Name: &point.Name{Metric: "latency", Stat: "max", Kind: point.Gauge}, Value: float64(r.IntN(5))},
 		)
 	}
 	return p

@@ -52,10 +52,10 @@ func paneOf(shard string, start int64, kind point.PaneKind, routes ...traffic) *
 	pane := &point.Pane{Shard: shard, Start: start, End: start + 10, Kind: kind}
 	series := func(s *point.Series, k traffic) {
 		counter := func(metric, stat string, n int64) {
-			pane.Points = append(pane.Points, point.Point{Series: s, Metric: metric, Stat: stat, Kind: point.Counter, Count: n, Change: n})
+			pane.Points = append(pane.Points, point.Point{Series: s, Name: &point.Name{Metric: metric, Stat: stat, Kind: point.Counter}, Count: n, Change: n})
 		}
 		gauge := func(metric, stat string, v float64) {
-			pane.Points = append(pane.Points, point.Point{Series: s, Metric: metric, Stat: stat, Kind: point.Gauge, Value: v})
+			pane.Points = append(pane.Points, point.Point{Series: s, Name: &point.Name{Metric: metric, Stat: stat, Kind: point.Gauge}, Value: v})
 		}
 		counter(pipeline.MetricRequests, "count", k.requests)
 		counter(pipeline.MetricRequests, "2xx", k.requests-k.failed)

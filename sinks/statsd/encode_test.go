@@ -25,14 +25,14 @@ func TestLines(t *testing.T) {
 	route := series("route", []string{"service", "route", "method"}, []string{"orders", "get.order", "GET"})
 	all := series("all", nil, nil)
 	pane := &point.Pane{Shard: "web1", Start: 1700000000, End: 1700000010, Points: []point.Point{
-		{Series: route, Metric: "requests", Stat: "count", Count: 12, Change: 3},
-		{Series: route, Metric: "requests", Stat: "5xx", Count: 4},
-		{Series: route, Metric: "latency", Stat: "mean", Kind: point.Gauge, Value: 0.25},
-		{Series: route, Metric: "latency", Stat: "min", Kind: point.Gauge, Value: math.Copysign(0, -1)},
-		{Series: route, Metric: "latency", Stat: "p50", Kind: point.Gauge, Value: math.NaN()},
-		{Series: route, Metric: "latency", Stat: "p99", Kind: point.Gauge, Value: math.Inf(1)},
-		{Series: all, Metric: "response_bytes", Stat: "sum", Count: 5, Change: math.MaxInt64},
-		{Series: all, Metric: "latency", Stat: "min", Kind: point.Gauge, Value: -1.5},
+		{Series: route, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: 12, Change: 3},
+		{Series: route, Name: &point.Name{Metric: "requests", Stat: "5xx"}, Count: 4},
+		{Series: route, Name: &point.Name{Metric: "latency", Stat: "mean", Kind: point.Gauge}, Value: 0.25},
+		{Series: route, Name: &point.Name{Metric: "latency", Stat: "min", Kind: point.Gauge}, Value: math.Copysign(0, -1)},
+		{Series: route, Name: &point.Name{Metric: "latency", Stat: "p50", Kind: point.Gauge}, Value: math.NaN()},
+		{Series: route, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: math.Inf(1)},
+		{Series: all, Name: &point.Name{Metric: "response_bytes", Stat: "sum"}, Count: 5, Change: math.MaxInt64},
+		{Series: all, Name: &point.Name{Metric: "latency", Stat: "min", Kind: point.Gauge}, Value: -1.5},
 	}}
 	f := func(dialect Dialect, gauges, stream bool, want ...string) {
 		t.Helper()
@@ -70,8 +70,8 @@ func TestOldGauges(t *testing.T) {
 	f := func(shard string, start int64, kind point.PaneKind, gauges bool) {
 		t.Helper()
 		got, _ := packets(e, &point.Pane{Shard: shard, Start: start, Kind: kind, Points: []point.Point{
-			{Series: all, Metric: "requests", Stat: "count", Change: 1},
-			{Series: all, Metric: "latency", Stat: "p99", Kind: point.Gauge, Value: 2},
+			{Series: all, Name: &point.Name{Metric: "requests", Stat: "count"}, Change: 1},
+			{Series: all, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: 2},
 		}})
 		want := "g." + shard + ".all.requests.count:1|c"
 		if gauges {
@@ -125,7 +125,7 @@ func TestExactFit(t *testing.T) {
 	line := "g.a.all.requests.count:1|c"
 	pane := &point.Pane{Shard: "a"}
 	for range 10 {
-		pane.Points = append(pane.Points, point.Point{Series: all, Metric: "requests", Stat: "count", Change: 1})
+		pane.Points = append(pane.Points, point.Point{Series: all, Name: &point.Name{Metric: "requests", Stat: "count"}, Change: 1})
 	}
 	for limit := 3*len(line) + 2; limit < 4*len(line)+3; limit++ {
 		got, _ := packets(newEncoder(Plain, "g", true, false, limit), pane)
@@ -144,7 +144,7 @@ func TestLongName(t *testing.T) {
 	values := []string{long, long, long, long, long, long, long, long, long}
 	tall, all := series("tall", make([]string, len(values)), values), series("all", nil, nil)
 	count := func(s *point.Series) point.Point {
-		return point.Point{Series: s, Metric: "requests", Stat: "count", Change: 1}
+		return point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Change: 1}
 	}
 	pane := &point.Pane{Shard: "a", Points: []point.Point{count(tall), count(all), count(tall), count(all), count(tall)}}
 	e := newEncoder(Plain, "g", true, false, DefaultPacket)
@@ -181,9 +181,9 @@ func FuzzLines(f *testing.F) {
 	f.Fuzz(func(t *testing.T, shard, service, route string, change int64, value float64) {
 		s := series("route", []string{"service", "route"}, []string{service, route})
 		pane := &point.Pane{Shard: shard, Points: []point.Point{
-			{Series: s, Metric: "requests", Stat: "count", Change: change},
-			{Series: s, Metric: "latency", Stat: "p99", Kind: point.Gauge, Value: value},
-			{Series: s, Metric: "requests", Stat: "2xx", Change: 1},
+			{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Change: change},
+			{Series: s, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: value},
+			{Series: s, Name: &point.Name{Metric: "requests", Stat: "2xx"}, Change: 1},
 		}}
 		want := 3
 		if math.IsNaN(value) || math.IsInf(value, 0) {

@@ -92,9 +92,9 @@ func randomPane(r *rand.Rand, shard string, start int64, n int) *point.Pane {
 		}
 		paths[s.Path] = true
 		p.Points = append(p.Points,
-			point.Point{Series: s, Metric: "requests", Stat: "count", Count: 1 << 40, Change: r.Int64N(1000)},
-			point.Point{Series: s, Metric: "requests", Stat: "5xx", Count: 5, Change: r.Int64N(2)},
-			point.Point{Series: s, Metric: "latency", Stat: "p99", Kind: point.Gauge, Value: math.Exp(20*r.Float64() - 15)},
+			point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: 1 << 40, Change: r.Int64N(1000)},
+			point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "5xx"}, Count: 5, Change: r.Int64N(2)},
+			point.Point{Series: s, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: math.Exp(20*r.Float64() - 15)},
 		)
 	}
 	return p
@@ -273,7 +273,7 @@ func TestLoss(t *testing.T) {
 }
 
 func onePane(start, change int64) *point.Pane {
-	return &point.Pane{Shard: "a", Start: start, Points: []point.Point{{Series: series("all", nil, nil), Metric: "requests", Stat: "count", Change: change}}}
+	return &point.Pane{Shard: "a", Start: start, Points: []point.Point{{Series: series("all", nil, nil), Name: &point.Name{Metric: "requests", Stat: "count"}, Change: change}}}
 }
 
 // TestServerIsAway: each Send to nobody is an error, so that the pipeline says it once and not at every other window; and
@@ -335,7 +335,7 @@ func TestLongNameIsSaidOnce(t *testing.T) {
 	sink := newSink(t, Settings{Address: server.Address})
 	sink.log = slog.New(slog.NewTextHandler(&log, nil))
 	long := slices.Repeat([]string{strings.Repeat("a", 200)}, 9)
-	pane := &point.Pane{Shard: "a", Points: []point.Point{{Series: series("tall", make([]string, 9), long), Metric: "requests", Stat: "count", Change: 1}}}
+	pane := &point.Pane{Shard: "a", Points: []point.Point{{Series: series("tall", make([]string, 9), long), Name: &point.Name{Metric: "requests", Stat: "count"}, Change: 1}}}
 	for range 3 {
 		if err := sink.Send(t.Context(), []*point.Pane{pane}); err != nil {
 			t.Fatal(err)
