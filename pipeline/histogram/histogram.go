@@ -7,6 +7,7 @@
 package histogram
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 	"slices"
@@ -28,9 +29,9 @@ type Histogram struct {
 	count, zeros  int64
 	sum, min, max int64 // nanoseconds
 	listed        [maxListed]int16
-	first         int32 // index of counts[0]
-	counts        []uint32
-	carried       map[int]int64 // by bucket, what its count has no bits for, a multiple of 1<<32: nearly always nil
+	first         int32     // index of counts[0], a multiple of chunk, as is len(counts)
+	counts        []uint8   // modulo 256: those of more series stay near the processor
+	high          *[]uint32 // what counts has no bits for, in 256; as long as counts, or nil while all is 0
 }
 
 // maxListed is how many values that are not 0 are listed. Then counts is empty.
@@ -60,7 +61,7 @@ func (h *Histogram) Add(ns int64) {
 	}
 	n := &h.counts[at]
 	if *n++; *n == 0 {
-		h.carry(i, 1<<32)
+		h.carry(at, 1)
 	}
 }
 
@@ -74,9 +75,10 @@ func (h *Histogram) put(others int64, i int) {
 		h.spread(others, i, i)
 	}
 	h.cover(i, i)
-	n := &h.counts[i-int(h.first)]
+	at := i - int(h.first)
+	n := &h.counts[at]
 	if *n++; *n == 0 {
-		h.carry(i, 1<<32)
+		h.carry(at, 1)
 	}
 }
 
@@ -91,13 +93,13 @@ func (h *Histogram) spread(n int64, lo, hi int) {
 	}
 }
 
-// carry adds n to what bucket i has carried. Counts have half the bits they may need, so that those of more series stay near the
-// processor.
-func (h *Histogram) carry(i int, n int64) {
-	if h.carried == nil {
-		h.carried = map[int]int64{}
+// carry adds 256 times n to counts[at].
+func (h *Histogram) carry(at int, n uint32) {
+	if h.high == nil {
+		high := make([]uint32, len(h.counts), cap(h.counts))
+		h.high = &high
 	}
-	h.carried[i] += n
+	(*h.high)[at] += n
 }
 
 // Merge adds all that o counted. o is not changed.
@@ -126,22 +128,39 @@ func (h *Histogram) Merge(o *Histogram) {
 	} else {
 		h.cover(first, first+len(o.counts)-1)
 	}
-	into := h.counts[first-int(h.first):][:len(o.counts)]
-	over := uint64(0) // bit 32: a count has come to more than 32 bits
-	for i, n := range o.counts {
-		sum := uint64(into[i]) + uint64(n)
-		into[i] = uint32(sum)
-		over |= sum
+	shift := first - int(h.first)
+	h.addCounts(shift, o.counts)
+	if o.high == nil {
+		return
 	}
-	if over>>32 != 0 {
-		for i, n := range o.counts {
-			if into[i] < n {
-				h.carry(first+i, 1<<32)
-			}
+	for i, n := range *o.high {
+		if n > 0 {
+			h.carry(shift+i, n)
 		}
 	}
-	for i, n := range o.carried {
-		h.carry(i, n)
+}
+
+// addCounts adds counts to those from h.counts[shift] on, eight at a time where none comes to more than seven bits.
+func (h *Histogram) addCounts(shift int, counts []uint8) {
+	const tops = 0x8080808080808080
+	into := h.counts[shift:][:len(counts)]
+	for i := 0; i+8 <= len(counts); i += 8 {
+		theirs := binary.LittleEndian.Uint64(counts[i:])
+		if theirs == 0 {
+			continue
+		}
+		mine := binary.LittleEndian.Uint64(into[i:])
+		if sum := mine + theirs; (mine|theirs)&tops == 0 {
+			binary.LittleEndian.PutUint64(into[i:], sum)
+			continue
+		}
+		for k, n := range counts[i : i+8] {
+			sum := uint(into[i+k]) + uint(n)
+			into[i+k] = uint8(sum)
+			if sum > math.MaxUint8 {
+				h.carry(shift+i+k, 1)
+			}
+		}
 	}
 }
 
@@ -156,7 +175,7 @@ func Plus(a, b int64) int64 {
 
 // Reset empties h and keeps its memory, if it was of use.
 func (h *Histogram) Reset() {
-	var counts []uint32
+	var counts []uint8
 	if len(h.counts) > 0 {
 		counts = h.counts[:0]
 	}
@@ -215,15 +234,21 @@ func (h *Histogram) AppendQuantiles(dst []float64, shares ...float64) []float64 
 			if i == len(h.counts) {
 				panic("BUG: a histogram's buckets hold fewer values than its count")
 			}
-			seen += int64(h.counts[i])
-			if h.carried != nil {
-				seen += h.carried[int(h.first)+i]
-			}
+			seen += h.inBucket(i)
 		}
 		// The rank is in bucket i-1, for seen has come to it there.
 		dst = append(dst, h.inRange(int(h.first)+i-1))
 	}
 	return dst
+}
+
+// inBucket returns how many values counts[at] stands for.
+func (h *Histogram) inBucket(at int) int64 {
+	n := int64(h.counts[at])
+	if h.high != nil {
+		n += int64((*h.high)[at]) << 8
+	}
+	return n
 }
 
 // inRange returns the middle of bucket i, or the smallest or largest value where it is outside.
@@ -263,7 +288,7 @@ func (h *Histogram) cover(lo, hi int) {
 	n := (hi - lo + chunk) &^ (chunk - 1)
 	old, shift := h.counts, int(h.first)-lo
 	if cap(old) < n {
-		h.counts = make([]uint32, n)
+		h.counts = make([]uint8, n)
 		if len(old) > 0 {
 			copy(h.counts[shift:], old)
 		}
@@ -276,6 +301,11 @@ func (h *Histogram) cover(lo, hi int) {
 		}
 	}
 	h.first = int32(lo)
+	if h.high != nil {
+		high := make([]uint32, n, cap(h.counts))
+		copy(high[shift:], *h.high)
+		h.high = &high
+	}
 }
 
 // Index returns the bucket of a value of ns > 0 nanoseconds, without a logarithm: the power of two is the float's exponent,

@@ -114,15 +114,15 @@ func same(a, b *Histogram) bool {
 		return false
 	}
 	for i := -2000; i < 2000; i++ {
-		if a.inBucket(i) != b.inBucket(i) {
+		if a.in(i) != b.in(i) {
 			return false
 		}
 	}
 	return true
 }
 
-// inBucket returns how many values bucket i holds, if nothing was carried.
-func (h *Histogram) inBucket(i int) (n int64) {
+// in returns how many values bucket i holds.
+func (h *Histogram) in(i int) (n int64) {
 	if len(h.counts) == 0 {
 		for _, j := range h.listed[:h.count-h.zeros] {
 			if int(j) == i {
@@ -134,47 +134,75 @@ func (h *Histogram) inBucket(i int) (n int64) {
 	if i -= int(h.first); i < 0 || i >= len(h.counts) {
 		return 0
 	}
-	return int64(h.counts[i])
+	return h.inBucket(i)
 }
 
-// TestCarry: a bucket may count more than its 32 bits hold.
-func TestCarry(t *testing.T) {
-	almost := func() *Histogram { // 1<<32 - 1 values of 1 s, one of 2 s
-		h := &Histogram{}
-		for range 2 * maxListed {
-			h.Add(1e9)
+// TestManyInABucket: a bucket counts more than a byte holds, and as the range grows on either side, and others are merged into it.
+func TestManyInABucket(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 50 {
+		var h, merged Histogram
+		parts := make([]Histogram, 3)
+		want := map[int]int64{}
+		for range 20_000 {
+			ns := int64(1e9)
+			switch r.IntN(100) {
+			case 0:
+				ns = 1 + r.Int64N(1<<uint(1+r.IntN(40)))
+			case 1, 2, 3, 4, 5, 6, 7, 8, 9:
+				ns = 2e9 + r.Int64N(1e8)
+			}
+			h.Add(ns)
+			parts[r.IntN(3)].Add(ns)
+			want[Index(ns)]++
 		}
-		h.Add(2e9)
-		h.counts[Index(1e9)-int(h.first)] = math.MaxUint32
-		h.count = 1 << 32
-		return h
+		for i := range parts {
+			merged.Merge(&parts[i])
+		}
+		for i, n := range want {
+			if h.in(i) != n || merged.in(i) != n {
+				t.Fatalf("bucket %d holds %d, merged %d, want %d", i, h.in(i), merged.in(i), n)
+			}
+		}
+		if !same(&h, &merged) {
+			t.Fatal("merged is not the same")
+		}
+		h.Reset()
+		if h.Add(1e9); h.in(Index(1e9)) != 1 {
+			t.Fatal("something is left after a reset")
+		}
 	}
-	f := func(what string, h *Histogram, count int64) {
-		t.Helper()
-		if h.count != count {
-			t.Errorf("%s: %d values, want %d", what, h.count, count)
+}
+
+// TestPacked: what is unpacked is what was packed.
+func TestPacked(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	for range 500 {
+		var h, again Histogram
+		for range r.IntN([]int{1, 2, 12, 50, 5000}[r.IntN(5)]) {
+			ns := r.Int64N(1 << uint(1+r.IntN(60)))
+			if r.IntN(3) > 0 {
+				ns = 1e6
+			}
+			h.Add(ns)
 		}
-		if got := h.Quantile(0.999); math.Abs(got-1) > 0.011 {
-			t.Errorf("%s: quantile %v, want about 1", what, got)
+		for range r.IntN(20) { // a pooled one has had other content
+			again.Add(1 << 50)
 		}
-		if got := h.Quantile(1); math.Abs(got-2) > 0.022 {
-			t.Errorf("%s: the largest is %v, want about 2", what, got)
+		again.Reset()
+		b := h.AppendPacked([]byte("x"))
+		if rest := again.Unpack(append(b, "rest"...)[1:]); string(rest) != "rest" || !same(&h, &again) {
+			t.Fatalf("%+v became %+v, and %q is left", h, again, rest)
+		}
+		if got, want := again.Quantile(0.9), h.Quantile(0.9); got != want {
+			t.Fatalf("quantile %v became %v", want, got)
+		}
+		again.Add(5e9)
+		h.Add(5e9)
+		if !same(&h, &again) {
+			t.Fatal("one more is not the same")
 		}
 	}
-	h := almost()
-	f("full", h, 1<<32)
-	h.Add(1e9)
-	h.Add(1e9)
-	f("added", h, 1<<32+2)
-	h.Merge(almost())
-	f("merged", h, 1<<33+2)
-	var sum Histogram
-	sum.Merge(h)
-	sum.Merge(h)
-	f("merged twice", &sum, 1<<34+4)
-	sum.Reset()
-	sum.Merge(almost())
-	f("reset", &sum, 1<<32)
 }
 
 func TestSteadyStateAllocatesNothing(t *testing.T) {
@@ -258,7 +286,7 @@ func slowQuantile(h *Histogram, q float64) float64 {
 	}
 	seen := h.zeros
 	for i := -2000; ; i++ {
-		seen += h.inBucket(i)
+		seen += h.in(i)
 		if seen >= rank {
 			return min(max(math.Exp2((float64(i)+0.5)/perOctave), float64(h.min)/1e9), float64(h.max)/1e9)
 		}
