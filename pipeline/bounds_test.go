@@ -74,7 +74,7 @@ func TestMovingShardsAreNotSpooled(t *testing.T) {
 
 // TestManySeries: what a log of many series has open is sent when it is much, not when a second is over.
 func TestManySeries(t *testing.T) {
-	f := func(series int, want uint64) {
+	f := func(series int, least, most uint64) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
 			var b bytes.Buffer
@@ -86,11 +86,11 @@ func TestManySeries(t *testing.T) {
 			w := newWorld()
 			var p *Pipeline
 			w.run(t, []*testLog{{"a", b.Bytes()}}, testRun{seed: 1, workers: 1, maxSeries: 1 << 20, started: func(q *Pipeline) { p = q }, change: func(s *Settings) { s.Epoch = time.Hour }})
-			if p.epochs != want {
-				t.Errorf("8 windows of %d series were sent in %d epochs, want %d", series, p.epochs, want)
+			if p.epochs < least || p.epochs > most {
+				t.Errorf("8 windows of %d series were sent in %d epochs, want %d to %d", series, p.epochs, least, most)
 			}
 		})
 	}
-	f(10, 2) // at the end
-	f(10_000, 4)
+	f(10, 2, 2) // at the end
+	f(10_000, 4, 10)
 }

@@ -21,6 +21,8 @@ type collector struct {
 	touched  [][][]*slot          // chain, level: of the pane at hand
 	pane     uint64               // number of the pane at hand
 	free     []*value
+	packing  []byte
+	packFrom int
 	n        int // slots
 	sweep    int // forget unused ones when n reaches this
 }
@@ -28,13 +30,14 @@ type collector struct {
 // sentWindow is what was sent of a window that may still change: records that come for it are counted into a new part by their worker, which is
 // added to this when its turn has come.
 type sentWindow struct {
-	cells []sentCell
+	cells  []sentCell
+	packed []byte // those cells, one after the other; nil while they are not packed
 }
 
 // sentCell is a series of the finest level of a chain.
 type sentCell struct {
 	slot *slot
-	cell *cell
+	cell *cell // nil while it is packed
 }
 
 // slot is one series of one rollup over all workers and panes.
@@ -53,7 +56,7 @@ type slot struct {
 }
 
 func newCollector(p *Pipeline) *collector {
-	c := &collector{pipeline: p, names: newStatNames(p.set.Metrics.Percentiles), sent: map[windowKey]*sentWindow{}, sweep: minSweep}
+	c := &collector{pipeline: p, names: newStatNames(p.set.Metrics.Percentiles), sent: map[windowKey]*sentWindow{}, packFrom: packFrom, sweep: minSweep}
 	c.slots = make([][]map[string]*slot, len(p.chains))
 	c.touched = make([][][]*slot, len(p.chains))
 	for i, chain := range p.chains {
@@ -72,7 +75,14 @@ func (c *collector) collect(e *epoch) {
 	for i := range e.due {
 		due := &e.due[i]
 		e.panes = append(e.panes, duePane{c.makePane(due), due.shard})
-		cells += len(c.sent[due.key].cells)
+		win := c.sent[due.key]
+		cells += len(win.cells)
+		switch {
+		case slices.Contains(e.final, due.key):
+			c.forget(due.key)
+		case len(win.cells) >= c.packFrom:
+			c.pack(win)
+		}
 	}
 	for _, key := range e.final {
 		c.forget(key)
@@ -89,6 +99,9 @@ func (c *collector) makePane(due *dueWindow) *point.Pane {
 		win = &sentWindow{}
 		c.sent[due.key] = win
 		c.pipeline.sentWindows.Add(1)
+	}
+	if win.packed != nil {
+		c.unpack(win)
 	}
 	for i := range win.cells {
 		c.touch(win.cells[i].slot, win.cells[i].cell)
@@ -166,11 +179,13 @@ func (c *collector) forget(key windowKey) {
 	if win == nil {
 		return
 	}
-	emptied := make([]*cell, len(win.cells))
-	for i := range win.cells {
-		emptied[i] = win.cells[i].cell
+	if win.packed == nil {
+		emptied := make([]*cell, len(win.cells))
+		for i := range win.cells {
+			emptied[i] = win.cells[i].cell
+		}
+		c.pipeline.cells.put(emptied)
 	}
-	c.pipeline.cells.put(emptied)
 	delete(c.sent, key)
 	c.pipeline.sentWindows.Add(-1)
 }

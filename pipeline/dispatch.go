@@ -16,7 +16,7 @@ const manyWindows = 12
 
 // manyCells made since the last epoch call for one too: a log of thousands of series read at full speed would have them for all windows
 // of a second, and then points of all of them.
-const manyCells = 32 << 10
+const manyCells = 16 << 10
 
 // dispatch gives the batches out as tasks, in order, and sends what there is to send between them, until in is closed.
 func (p *Pipeline) dispatch(in <-chan *batch.Batch) {

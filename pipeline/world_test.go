@@ -338,6 +338,9 @@ func (w *world) run(t *testing.T, logs []*testLog, r testRun) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if r.seed%2 == 0 {
+		p.collector.packFrom = 1
+	}
 	if r.started != nil {
 		r.started(p)
 	}
