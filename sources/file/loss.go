@@ -106,6 +106,14 @@ func (p *partition) say(kind, message string, args ...any) {
 	p.src.set.Log.Warn(message, append([]any{"source", p.pub.Source, "partition", p.pub.Name}, args...)...)
 }
 
+// warnCompressed says that f is not what its name says it is: every line of it will be malformed.
+func (p *partition) warnCompressed(f *file) {
+	if c := codecOf(f.head); c != plain {
+		p.say("compressed", "a file is read as text but begins as a compressed one does: its name should end in .gz or .zst",
+			"file", f.path, "compression", string(c))
+	}
+}
+
 // watchPast counts what was written to files after we had left them.
 func (p *partition) watchPast(files []entry) {
 	for _, old := range p.past {

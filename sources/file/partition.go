@@ -135,6 +135,9 @@ func (p *partition) advance(ctx context.Context, out chan<- *batch.Batch) bool {
 		if b.Oversize > 0 {
 			p.stats.Oversize++
 		}
+		if !f.sent && f.codec == plain {
+			p.warnCompressed(f)
+		}
 		f.sent = true
 		b.CaughtUp = f.atEnd && !complete && len(p.chain) == 1
 		p.addHeaders(b)

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -25,6 +26,17 @@ func splitCodec(name string) (string, codec) {
 		return s, zst
 	}
 	return name, plain
+}
+
+// codecOf returns how a file that begins with head is compressed.
+func codecOf(head []byte) codec {
+	switch {
+	case bytes.HasPrefix(head, []byte("\x1f\x8b\x08")): // RFC 1952
+		return gz
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")): // RFC 8878
+		return zst
+	}
+	return plain
 }
 
 // mark is what rotation has added to a name.

@@ -2,6 +2,7 @@ package file
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -102,4 +103,23 @@ func TestOrderOfRotations(t *testing.T) {
 	f("log-20261119 9", "log.1 5", "log 0")              // two ways: by time
 	f("log.gz 5", "log 0")                               //
 	f("log-20261119 9", "log-20261119-1100 9", "log 99") //
+}
+
+// TestCompressedByAnotherName: such a file is read as the text that it is not, and that is said.
+func TestCompressedByAnotherName(t *testing.T) {
+	text := numbered(0, 2000)
+	for _, ending := range []string{".gz", ".zst"} {
+		folder, log := t.TempDir(), &logBuffer{}
+		write(t, filepath.Join(folder, "access.log"), compressed(t, text, ending))
+		once(t, settings(folder, log, "*.log"), nil)
+		if log.count("should end in .gz or .zst") != 1 {
+			t.Errorf("%s: the log says\n%s", ending, log)
+		}
+	}
+	folder, log := t.TempDir(), &logBuffer{}
+	write(t, filepath.Join(folder, "access.log"), text)
+	once(t, settings(folder, log, "*.log"), nil)
+	if log.count("compressed") != 0 {
+		t.Errorf("of a text the log says\n%s", log)
+	}
 }
