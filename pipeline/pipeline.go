@@ -186,7 +186,12 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		err = errors.Join(err, unsaved)
 	}
 	for _, l := range p.lanes {
-		err = errors.Join(err, l.sink.Close())
+		switch closed := l.sink.Close(); {
+		case p.set.Once:
+			err = errors.Join(err, closed)
+		case closed != nil: // what it does not have the next run sends
+			p.set.Log.Warn("sink not closed as it should be", "sink", l.set.Name, "error", closed)
+		}
 	}
 	select {
 	case failure := <-failed:

@@ -110,6 +110,7 @@ func TestOnceEnds(t *testing.T) {
 		s.Epoch = time.Hour
 		s.Sources[0].Source.(*testSource).calm = true
 	})
+	f("Graphite's last bytes are not written", func(s *Settings, w *world) { s.MetricSinks[0].Sink = lastWords{graphiteSink{w}} })
 	f("cursor not saved", func(s *Settings, w *world) {
 		s.MetricSinks = s.MetricSinks[:1]
 		s.Save = func([]cursor.Cursor) error { return errors.New("no space left") }
@@ -121,3 +122,17 @@ type failing struct{}
 func (failing) Send(context.Context, []*point.Pane) error { return errors.New("connection refused") }
 
 func (failing) Close() error { return nil }
+
+// lastWords is a sink that fails as it is closed.
+type lastWords struct{ graphiteSink }
+
+func (lastWords) Close() error { return errors.New("broken pipe") }
+
+// TestStoppedWhileASinkFails: a run that was told to stop has not failed because a sink did at the end. The next sends what that one missed.
+func TestStoppedWhileASinkFails(t *testing.T) {
+	script := newScript("a")
+	live(t, script, func(s *Settings) { s.MetricSinks[0].Sink = lastWords{s.MetricSinks[0].Sink.(graphiteSink)} }, func(w *world, _ *Pipeline) {
+		script.line("a", 1000)
+		later(time.Second)
+	})
+}
