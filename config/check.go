@@ -37,7 +37,7 @@ func (l *loader) check(c *Config) {
 		l.at("listen", "%s names no host: write 127.0.0.1%[2]s, or 0.0.0.0%[2]s if every network may read it", quote(c.Listen), c.Listen)
 	}
 	l.between("workers", c.Workers, 0, 1024)
-	l.size("max_in_flight", c.MaxInFlight, 1<<20, 1<<40)
+	l.size("max_in_flight", c.MaxInFlight, 2<<20, 1<<40)
 	l.duration("shutdown_timeout", c.ShutdownTimeout, 0, time.Hour)
 	l.metrics(&c.Metrics)
 	l.redact(&c.Redact)

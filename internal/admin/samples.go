@@ -30,7 +30,7 @@ var (
 	leftOut   = metric{"gatemeter_window_left_out_records_total", "Records that were counted in no window, by reason.", Counter}
 	full      = metric{"gatemeter_window_full_rollups_total", "Windows of a log in which a rollup had max_series series and records of more, by rollup.", Counter}
 	counted   = metric{"gatemeter_window_counted_records_total", "Records counted in a window.", Counter}
-	openParts = metric{"gatemeter_window_open_parts", "Windows in memory, times the workers that hold a part of them.", Gauge}
+	openParts = metric{"gatemeter_window_open_parts", "Windows in memory: those sent that may still change, and of the others the part of each worker.", Gauge}
 	panes     = metric{"gatemeter_window_panes_total", "Panes that left for the sinks, by kind.", Counter}
 
 	watermark = metric{"gatemeter_partition_watermark_timestamp_seconds", "Event time up to which the partition's records are in.", Gauge}
