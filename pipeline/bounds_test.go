@@ -2,12 +2,15 @@ package pipeline
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
+	"github.com/gatemeter/gatemeter/pipeline/point"
 )
 
 // TestQueueIsBoundedWhileBehind: a sink that is down while old logs are read at full speed does not fill the memory.
@@ -93,4 +96,77 @@ func TestManySeries(t *testing.T) {
 	}
 	f(10, 2, 2) // at the end
 	f(10_000, 4, 10)
+}
+
+// TestLateRecords: lines out of order call for no more panes than lines in order, as each sends the whole window again.
+func TestLateRecords(t *testing.T) {
+	f := func(series, workers int) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			const windows = 12
+			r := rand.New(rand.NewPCG(1, 1))
+			var b bytes.Buffer
+			for at := int64(0); at < windows*10_000; at += 5 {
+				when := at
+				if r.IntN(20) == 0 {
+					when = max(0, at-r.Int64N(60_000))
+				}
+				fmt.Fprintf(&b, "%d s r%d 200 5 7 c\n", 1_000_000+when, r.IntN(series))
+			}
+			var p *Pipeline
+			newWorld().run(t, []*testLog{{"a", b.Bytes()}}, testRun{seed: 1, workers: workers, maxSeries: 1 << 20, started: func(q *Pipeline) { p = q }, change: func(s *Settings) {
+				s.Epoch, s.Metrics.Amend = time.Hour, time.Minute
+				s.Sources[0].Source.(*testSource).calm = true
+			}})
+			if n := p.Stats().Panes; n[point.OnTime]+n[point.Late] > 6*windows {
+				t.Errorf("%d series, %d workers: %v panes of %d windows", series, workers, n, windows)
+			}
+		})
+	}
+	f(10, 2)
+	f(10, 8)
+	f(2000, 2)
+}
+
+// slowSink takes a second for all it is sent at once.
+type slowSink struct{ graphiteSink }
+
+func (s slowSink) Send(ctx context.Context, panes []*point.Pane) error {
+	pause(ctx, time.Second)
+	return s.graphiteSink.Send(ctx, panes)
+}
+
+// TestReadingWaitsForASlowSink: where the log can wait, no more is read than the sink can take.
+func TestReadingWaitsForASlowSink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		for i := range int64(4000) {
+			fmt.Fprintf(&b, "%d s r 200 1000 10 c\n", 1_000_000+i*5000)
+		}
+		w := newWorld()
+		var p *Pipeline
+		done, ready := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			w.run(t, []*testLog{{"a", b.Bytes()}}, testRun{seed: 1, workers: 2, maxSeries: 1000, started: func(q *Pipeline) { p = q; close(ready) }, change: func(s *Settings) {
+				s.MetricSinks[0].Sink, s.MetricSinks[0].MaxPoints = slowSink{graphiteSink{w}}, 400
+				s.Sources[0].Source.(*testSource).calm = true
+			}})
+		}()
+		<-ready
+		most, all := 0, int64(0)
+		for ended := false; !ended; {
+			select {
+			case <-done:
+				ended = true
+			default:
+				later(100 * time.Millisecond)
+				l := p.Stats().Lanes[0]
+				most, all = max(most, l.QueuedPoints), l.Points
+			}
+		}
+		if most > int(all)/4 {
+			t.Errorf("%d points of %d waited at a time", most, all)
+		}
+	})
 }

@@ -57,7 +57,7 @@ type value struct {
 	clients, consumers distinct.Counter
 }
 
-// cell is a value as one worker counts it.
+// cell is a value of the finest level of a chain: as one worker counts it or, once it was sent, of all.
 type cell struct{ value }
 
 func (v *value) merge(o *value) {

@@ -22,7 +22,7 @@ type collector struct {
 	pane     uint64               // number of the pane at hand
 	free     []*value
 	packing  []byte
-	packFrom int
+	packFrom int // the constant; less in tests
 	n        int // slots
 	sweep    int // forget unused ones when n reaches this
 }
@@ -78,7 +78,7 @@ func (c *collector) collect(e *epoch) {
 		win := c.sent[due.key]
 		cells += len(win.cells)
 		switch {
-		case slices.Contains(e.final, due.key):
+		case due.final:
 			c.forget(due.key)
 		case len(win.cells) >= c.packFrom:
 			c.pack(win)

@@ -108,6 +108,46 @@ func TestSeriesOfASentWindowAreKept(t *testing.T) {
 	}
 }
 
+// TestGapWhilePanesAreMade: a stretch that cannot be read, met while panes are made, ends that epoch first, and what was sent
+// of the windows that stay as they are is given back.
+func TestGapWhilePanesAreMade(t *testing.T) {
+	p := newTestPipeline(t, Rollup{"all", nil}, Rollup{"route", []Dimension{Service, Route, Method}})
+	k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
+	k.begin(0)
+	countRoutes(p, k, 0, 1000, "/a", "/b")
+	k.watermark = 1010e9
+	p.beginEpoch(false)
+	if p.making == nil || p.sentWindows.Load() > 1 {
+		t.Fatal("no panes are made")
+	}
+	k.shard.saved.Emitted = 1010
+	k.saved.Read, k.saved.Replay = 100, 0
+	k.next = 0
+	p.take(&batch.Batch{Partition: k.Partition, First: 0, Next: 1})
+	if p.making != nil {
+		t.Error("panes are still being made, though the collector's windows were touched")
+	}
+	if len(p.collector.sent) != 0 || p.sentWindows.Load() != 0 {
+		t.Errorf("%d windows are kept that cannot change", len(p.collector.sent))
+	}
+}
+
+// TestFinalWithoutNews: a window that becomes final without another record is given back.
+func TestFinalWithoutNews(t *testing.T) {
+	p := newTestPipeline(t, Rollup{"all", nil}, Rollup{"route", []Dimension{Service, Route, Method}})
+	k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
+	k.begin(0)
+	countRoutes(p, k, 0, 1000, "/a", "/b")
+	k.watermark = 1010e9
+	p.epoch(false)
+	k.watermark = 5000e9
+	p.epoch(false)
+	if len(p.collector.sent) != 0 || p.Stats().OpenWindows != 0 {
+		t.Errorf("%d windows are kept", len(p.collector.sent))
+	}
+}
+
+// TestCellPool is what is kept of cells, and how many are given at once.
 func TestCellPool(t *testing.T) {
 	var p cellPool
 	if got := p.take(nil); len(got) != 1 || got[0] == nil {

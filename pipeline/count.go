@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"sync/atomic"
+
 	"github.com/gatemeter/gatemeter/pipeline/distinct"
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
@@ -23,6 +25,7 @@ type windowKey struct {
 // window is a worker's part of an open window: what it has counted into it since the window was last sent.
 type window struct {
 	cells map[*series]*cell
+	late  bool // the window was sent before
 }
 
 // visit is a window in which records of the task lie.
@@ -157,7 +160,7 @@ func (w *worker) count(t *task, before int64) {
 			default:
 				w.counts.Counted++
 				if v.open == nil {
-					v.open = w.window(windowKey{t.partition.shard.index, v.window})
+					v.open = w.window(windowKey{t.partition.shard.index, v.window}, v.window+w.pipeline.windows.width <= t.sent)
 				}
 				for c := range chains {
 					at := f.pair
@@ -242,14 +245,22 @@ func (w *worker) cellOf(t *task, n int32, v *visit) *cell {
 	return p.cell
 }
 
-func (w *worker) window(key windowKey) *window {
+func (w *worker) window(key windowKey, late bool) *window {
 	win := w.windows[key]
 	if win == nil {
-		win = &window{cells: map[*series]*cell{}}
+		win = &window{cells: map[*series]*cell{}, late: late}
 		w.windows[key] = win
-		w.pipeline.openParts.Add(1)
+		w.parts(late).Add(1)
 	}
 	return win
+}
+
+// parts returns where windows in memory are counted.
+func (w *worker) parts(late bool) *atomic.Int64 {
+	if late {
+		return &w.pipeline.lateParts
+	}
+	return &w.pipeline.openParts
 }
 
 func (w *worker) cell(win *window, key windowKey, s *series) *cell {
@@ -266,7 +277,9 @@ func (w *worker) cell(win *window, key windowKey, s *series) *cell {
 		c, w.free = w.free[n-1], w.free[:n-1]
 		win.cells[s] = c
 		s.cells++
-		w.pipeline.newCells.Add(1)
+		if !win.late {
+			w.pipeline.newCells.Add(1)
+		}
 	}
 	last.cellKey, last.cell = key, c
 	return c
@@ -287,6 +300,6 @@ func (w *worker) detach(key windowKey) *window {
 		}
 	}
 	delete(w.windows, key)
-	w.pipeline.openParts.Add(-1)
+	w.parts(win.late).Add(-1)
 	return win
 }

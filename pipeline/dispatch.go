@@ -10,12 +10,12 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 )
 
-// manyWindows open ones, added up over the workers, call for an epoch before its time: a sparse log read at full speed
+// manyWindows that were not sent yet, added up over the workers, call for an epoch before its time: a sparse log read at full speed
 // closes thousands a second.
 const manyWindows = 12
 
 // manyCells made since the last epoch call for one too: a log of thousands of series read at full speed would have them for all windows
-// of a second, and then points of all of them.
+// of a second, and then points of all of them. It is four times as many where windows have had late records, as each of those is sent again whole.
 const manyCells = 16 << 10
 
 // dispatch gives the batches out as tasks, in order, and sends what there is to send between them, until in is closed.
@@ -23,10 +23,6 @@ func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 	tick := time.NewTicker(p.set.Epoch)
 	defer tick.Stop()
 	for {
-		var made chan struct{}
-		if p.making != nil {
-			made = p.making.made
-		}
 		select {
 		case b, ok := <-in:
 			if !ok {
@@ -35,18 +31,24 @@ func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 			}
 			shard := p.take(b)
 			p.pace(shard)
-			if p.openParts.Load() > p.totals.manyParts.Load() || p.newCells.Load() > manyCells {
+			if p.openParts.Load() > p.totals.manyParts.Load() || p.newCells.Load() > manyCells<<min(p.lateParts.Load(), 2) {
 				if p.endEpoch() {
 					p.waitForRoom()
 				}
 				p.beginEpoch(false)
 				p.totals.manyParts.Store(max(manyWindows, 3*p.openParts.Load()/2))
 			}
-		case <-made:
+		case <-p.made():
 			p.endEpoch()
 			p.waitForRoom()
 		case <-tick.C:
-			if p.making == nil {
+			select {
+			case <-p.made():
+				p.endEpoch()
+				p.waitForRoom()
+			default:
+			}
+			if p.making == nil { // else at the next tick
 				p.beginEpoch(false)
 			}
 			for _, s := range p.shards {
@@ -113,7 +115,7 @@ func (p *Pipeline) take(b *batch.Batch) *shard {
 		t := &task{
 			partition: k, batch: shared, from: from, to: to, number: k.tasks,
 			metrics: from >= k.saved.Replay, replayed: from < k.saved.Read,
-			now: now.UnixNano(), emitted: k.shard.saved.Emitted, final: k.shard.final,
+			now: now.UnixNano(), emitted: k.shard.saved.Emitted, sent: k.shard.emitted, final: k.shard.final,
 		}
 		if from >= k.saved.Indexed {
 			for _, progress := range k.progress {
@@ -134,9 +136,29 @@ func (p *Pipeline) take(b *batch.Batch) *shard {
 	k.mu.Unlock()
 	for _, t := range tasks[:n] {
 		p.busy.Add(1)
-		p.tasks <- t
+		p.give(t)
 	}
 	return k.shard
+}
+
+// give waits until a worker has t. Panes that are made meanwhile leave: a record sink may hold up all workers for long.
+func (p *Pipeline) give(t *task) {
+	for {
+		select {
+		case p.tasks <- t:
+			return
+		case <-p.made():
+			p.endEpoch()
+		}
+	}
+}
+
+// made is closed when the panes that are being made are; nil when none are.
+func (p *Pipeline) made() <-chan struct{} {
+	if p.making == nil {
+		return nil
+	}
+	return p.making.made
 }
 
 // pace holds back the partitions of s that are far ahead of one that is being caught up with, as every window in between

@@ -65,7 +65,7 @@
 //  5. `final` passes a window only when every accumulating sink, or its spool, has the last pane of it (lane.go, panespool.go).
 //  6. A record's id is made of partition and offset (batch.Partition.AppendID).
 //  7. A window's value depends on nothing but the bytes: merging commutes (cell.go, histogram, distinct).
-//  8. The clock decides only what lies in the future, who is silent, and when open windows are sent early (epoch.go).
+//  8. The clock decides only what lies in the future, who is silent, and when open windows are sent early (due.go).
 //  9. Who may have lost a partition sends nothing for it (revoke.go).
 //  10. Windows that are not final are built anew when the config of the windows has changed (pipeline.go, addShard).
 package pipeline

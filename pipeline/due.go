@@ -9,7 +9,7 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/point"
 )
 
-// takeDue takes from the workers what is due of s, and makes final what cannot change any more. A window that was sent before is due when there
+// takeDue takes from the workers what is due of s, and notes for the collector what cannot change any more. A window that was sent before is due when there
 // is more of it.
 func (p *Pipeline) takeDue(e *epoch, s *shard, end bool) {
 	cfg := p.windows
@@ -39,13 +39,16 @@ func (p *Pipeline) takeDue(e *epoch, s *shard, end bool) {
 		if stop > emitted {
 			continue
 		}
-		due := dueWindow{key: windowKey{s.index, start}, shard: s}
+		due := dueWindow{key: windowKey{s.index, start}, shard: s, final: stop <= final}
 		for _, w := range p.workers {
 			if part := w.detach(due.key); part != nil {
 				due.parts = append(due.parts, part)
 			}
 		}
 		if len(due.parts) == 0 {
+			if due.final {
+				e.final = append(e.final, due.key)
+			}
 			continue
 		}
 		switch {
@@ -61,11 +64,6 @@ func (p *Pipeline) takeDue(e *epoch, s *shard, end bool) {
 	if final > s.final {
 		s.final = final
 		s.finals = append(s.finals, finalAt{p.epochs, final})
-		for _, start := range starts {
-			if start+cfg.width <= final {
-				e.final = append(e.final, windowKey{s.index, start})
-			}
-		}
 	}
 }
 

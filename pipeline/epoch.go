@@ -15,7 +15,7 @@ import (
 type epoch struct {
 	number  uint64
 	due     []dueWindow
-	final   []windowKey // cannot change any more once what is due of them has been added
+	final   []windowKey // those sent before that cannot change any more, and are not due
 	cursors []cursor.Cursor
 
 	panes []duePane // to be read when made is closed
@@ -27,6 +27,7 @@ type dueWindow struct {
 	key   windowKey
 	shard *shard
 	kind  point.PaneKind
+	final bool      // it cannot change any more
 	parts []*window // the workers'
 }
 

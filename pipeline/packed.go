@@ -9,6 +9,9 @@ import (
 // cannot change any more, and mostly do not change. What few series take is not worth the time.
 const packFrom = 1000
 
+// maxPacking is the most room for packing that is kept, in bytes.
+const maxPacking = 4 << 20
+
 // pack turns the cells of win into bytes.
 func (c *collector) pack(win *sentWindow) {
 	emptied := make([]*cell, len(win.cells))
@@ -19,6 +22,9 @@ func (c *collector) pack(win *sentWindow) {
 		emptied[i], k.cell = k.cell, nil
 	}
 	win.packed = bytes.Clone(c.packing)
+	if cap(c.packing) > maxPacking {
+		c.packing = nil
+	}
 	c.pipeline.cells.put(emptied)
 }
 

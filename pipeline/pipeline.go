@@ -41,14 +41,15 @@ type Pipeline struct {
 	shards     []*shard
 	nextShard  int
 	byBatch    map[*batch.Partition]*partition
-	collector  *collector
-	making     *epoch // whose panes are being made; nil when none are
+	making     *epoch     // whose panes are being made; nil when none are
+	collector  *collector // while making is not nil, its own
 	epochs     uint64
 
 	cells       cellPool
-	openParts   atomic.Int64 // windows with what has not been sent, added up over workers
+	openParts   atomic.Int64 // windows that were not sent yet, added up over workers
+	lateParts   atomic.Int64 // the same of what came after a window was sent
 	sentWindows atomic.Int64 // windows that were sent and may still change
-	newCells    atomic.Int64 // made since the last epoch, added up over workers
+	newCells    atomic.Int64 // made in openParts since the last epoch, added up over workers
 	shared      sync.Mutex   // sharedBatch.left
 	drain       context.Context
 	stopping    <-chan struct{} // closed when the run is told to stop

@@ -96,7 +96,7 @@ type totals struct {
 
 // Stats returns the state now. Each part is right in itself; parts may be of slightly different moments.
 func (p *Pipeline) Stats() Stats {
-	s := Stats{OpenWindows: p.openParts.Load() + p.sentWindows.Load()}
+	s := Stats{OpenWindows: p.openParts.Load() + p.lateParts.Load() + p.sentWindows.Load()}
 	for i := range s.Panes {
 		s.Panes[i] = p.totals.panes[i].Load()
 	}

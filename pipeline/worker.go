@@ -25,7 +25,8 @@ type task struct {
 
 	now     int64 // Unix nanoseconds, when the task was given out
 	emitted int64 // the saved Emitted of the shard, for replayed
-	final   int64 // the shard's Final: does not change while tasks run
+	sent    int64 // up to where the shard's windows have been sent: does not change while tasks run
+	final   int64 // the shard's Final: neither does this
 }
 
 // worker parses and counts. Its goroutine owns it while a task runs, the dispatcher at a barrier.

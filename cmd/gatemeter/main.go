@@ -41,7 +41,8 @@ func main() {
 func collectSeldomAtFirst() {
 	const first, later = 400, 40 // per cent; of the least heap, 4 MiB, or of what lives
 	debug.SetGCPercent(first)
-	runtime.AddCleanup(new([16]byte), func(struct{}) { debug.SetGCPercent(later) }, struct{}{}) // at the first collection
+	sentinel := new([16]byte)                                                              // less than that may share its memory with what lives on
+	runtime.AddCleanup(sentinel, func(struct{}) { debug.SetGCPercent(later) }, struct{}{}) // at the first collection
 }
 
 // run executes the command line and returns the exit code.

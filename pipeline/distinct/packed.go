@@ -40,9 +40,7 @@ func (c *Counter) Unpack(src []byte) (rest []byte) {
 		return src
 	}
 	size := binary.LittleEndian.Uint32(src)
-	if c.sketch, c.spare = c.spare, nil; c.sketch == nil {
-		c.sketch = &hyperloglog.Sketch{}
-	}
+	c.sketch = &hyperloglog.Sketch{} // which makes all its memory anew, whatever it had
 	if err := c.sketch.UnmarshalBinary(src[4 : 4+size]); err != nil {
 		panic("BUG: a sketch's own binary form: " + err.Error())
 	}

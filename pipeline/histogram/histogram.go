@@ -59,6 +59,11 @@ func (h *Histogram) Add(ns int64) {
 		h.put(h.count-h.zeros-1, i)
 		return
 	}
+	h.increment(at)
+}
+
+// increment adds one to counts[at].
+func (h *Histogram) increment(at int) {
 	n := &h.counts[at]
 	if *n++; *n == 0 {
 		h.carry(at, 1)
@@ -75,11 +80,7 @@ func (h *Histogram) put(others int64, i int) {
 		h.spread(others, i, i)
 	}
 	h.cover(i, i)
-	at := i - int(h.first)
-	n := &h.counts[at]
-	if *n++; *n == 0 {
-		h.carry(at, 1)
-	}
+	h.increment(i - int(h.first))
 }
 
 // spread counts the n values that are listed, in buckets with room for those from lo to hi too.
@@ -96,7 +97,7 @@ func (h *Histogram) spread(n int64, lo, hi int) {
 // carry adds 256 times n to counts[at].
 func (h *Histogram) carry(at int, n uint32) {
 	if h.high == nil {
-		high := make([]uint32, len(h.counts), cap(h.counts))
+		high := make([]uint32, len(h.counts))
 		h.high = &high
 	}
 	(*h.high)[at] += n
@@ -302,7 +303,7 @@ func (h *Histogram) cover(lo, hi int) {
 	}
 	h.first = int32(lo)
 	if h.high != nil {
-		high := make([]uint32, n, cap(h.counts))
+		high := make([]uint32, n)
 		copy(high[shift:], *h.high)
 		h.high = &high
 	}

@@ -167,10 +167,108 @@ func TestManyInABucket(t *testing.T) {
 		if !same(&h, &merged) {
 			t.Fatal("merged is not the same")
 		}
-		h.Reset()
-		if h.Add(1e9); h.in(Index(1e9)) != 1 {
-			t.Fatal("something is left after a reset")
+	}
+}
+
+// TestListedIntoAFullBucket: few values that are merged into a bucket that is full carry too.
+func TestListedIntoAFullBucket(t *testing.T) {
+	var h, few Histogram
+	for range 255 {
+		h.Add(1e9)
+	}
+	few.Add(1e9)
+	h.Merge(&few)
+	if n := h.in(Index(1e9)); n != 256 {
+		t.Errorf("bucket holds %d, want 256", n)
+	}
+	if q := h.Quantile(1); q != 1 {
+		t.Errorf("the largest is %v, want 1", q)
+	}
+}
+
+// TestModel: any sequence of operations gives what a map gives.
+func TestModel(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	type model struct {
+		n     map[int]int64
+		zeros int64
+		count int64
+	}
+	const k = 4
+	hs := make([]*Histogram, k)
+	ms := make([]*model, k)
+	for i := range hs {
+		hs[i], ms[i] = &Histogram{}, &model{n: map[int]int64{}}
+	}
+	pick := func() int64 {
+		switch r.IntN(8) {
+		case 0:
+			return 0
+		case 1:
+			return -5
+		case 2:
+			return math.MaxInt64
+		case 3:
+			return 1
+		case 4:
+			return r.Int64N(1 << uint(1+r.IntN(62)))
+		default:
+			return 1e6 * (1 + r.Int64N(3))
 		}
+	}
+	for step := range 20_000 {
+		i, j := r.IntN(k), r.IntN(k)
+		h, m := hs[i], ms[i]
+		switch r.IntN(30) {
+		case 0:
+			h.Reset()
+			*m = model{n: map[int]int64{}}
+		case 1, 2:
+			if i == j || m.count+ms[j].count > 1<<45 {
+				break
+			}
+			h.Merge(hs[j])
+			for b, n := range ms[j].n {
+				m.n[b] += n
+			}
+			m.zeros += ms[j].zeros
+			m.count += ms[j].count
+		case 3, 4:
+			b := h.AppendPacked(nil)
+			h.Reset()
+			if r.IntN(2) == 0 {
+				h = &Histogram{}
+				hs[i] = h
+			}
+			if rest := h.Unpack(b); len(rest) != 0 {
+				t.Fatalf("step %d: %d bytes are left", step, len(rest))
+			}
+		default:
+			for range []int{1, 3, 300}[r.IntN(3)] {
+				ns := pick()
+				h.Add(ns)
+				m.count++
+				if ns <= 0 {
+					m.zeros++
+				} else {
+					m.n[Index(ns)]++
+				}
+			}
+		}
+		if h.Count() != m.count || h.Zeros() != m.zeros {
+			t.Fatalf("step %d: count %d zeros %d want %+v", step, h.Count(), h.Zeros(), m)
+		}
+		total := h.zeros
+		for b, n := range m.n {
+			if h.in(b) != n {
+				t.Fatalf("step %d: bucket %d holds %d, want %d", step, b, h.in(b), n)
+			}
+			total += n
+		}
+		if total != h.count {
+			t.Fatalf("step %d: the model holds %d of %d", step, total, h.count)
+		}
+		h.Quantile(1)
 	}
 }
 
