@@ -19,6 +19,17 @@ func countRoutes(p *Pipeline, k *partition, w int, start int64, routes ...string
 	p.workers[w].process(&task{partition: k, number: k.turn, batch: b, to: b.Next, metrics: true, now: 2e18})
 }
 
+// closedWindow returns a pipeline that has counted one line of each route, in a window that is closed and may still change.
+func closedWindow(t *testing.T, routes ...string) (*Pipeline, *partition) {
+	t.Helper()
+	p := newTestPipeline(t, Rollup{"all", nil}, Rollup{"route", []Dimension{Service, Route, Method}})
+	k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
+	k.begin(0)
+	countRoutes(p, k, 0, 1000, routes...)
+	k.watermark = 1010e9
+	return p, k
+}
+
 // requests returns how many requests each series of the pane's finest level has, and fails where one is there twice.
 func requests(t *testing.T, pane *point.Pane) map[string]int64 {
 	t.Helper()
@@ -36,15 +47,11 @@ func requests(t *testing.T, pane *point.Pane) map[string]int64 {
 
 // TestRecordsWhilePanesAreMade: records that are counted while the panes of their window are made are in the next pane of it.
 func TestRecordsWhilePanesAreMade(t *testing.T) {
-	p := newTestPipeline(t, Rollup{"all", nil}, Rollup{"route", []Dimension{Service, Route, Method}})
-	k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
-	k.begin(0)
 	routes := make([]string, 90)
 	for i := range routes {
 		routes[i] = fmt.Sprint("/r", i)
 	}
-	countRoutes(p, k, 0, 1000, routes...)
-	k.watermark = 1010e9 // the window is closed, and may change for some time yet
+	p, k := closedWindow(t, routes...)
 	for round := range int64(5) {
 		p.beginEpoch(false)
 		e := p.making
@@ -111,11 +118,7 @@ func TestSeriesOfASentWindowAreKept(t *testing.T) {
 // TestGapWhilePanesAreMade: a stretch that cannot be read, met while panes are made, ends that epoch first, and what was sent
 // of the windows that stay as they are is given back.
 func TestGapWhilePanesAreMade(t *testing.T) {
-	p := newTestPipeline(t, Rollup{"all", nil}, Rollup{"route", []Dimension{Service, Route, Method}})
-	k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
-	k.begin(0)
-	countRoutes(p, k, 0, 1000, "/a", "/b")
-	k.watermark = 1010e9
+	p, k := closedWindow(t, "/a", "/b")
 	p.beginEpoch(false)
 	if p.making == nil || p.sentWindows.Load() > 1 {
 		t.Fatal("no panes are made")
@@ -134,11 +137,7 @@ func TestGapWhilePanesAreMade(t *testing.T) {
 
 // TestFinalWithoutNews: a window that becomes final without another record is given back.
 func TestFinalWithoutNews(t *testing.T) {
-	p := newTestPipeline(t, Rollup{"all", nil}, Rollup{"route", []Dimension{Service, Route, Method}})
-	k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
-	k.begin(0)
-	countRoutes(p, k, 0, 1000, "/a", "/b")
-	k.watermark = 1010e9
+	p, k := closedWindow(t, "/a", "/b")
 	p.epoch(false)
 	k.watermark = 5000e9
 	p.epoch(false)

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/gatemeter/gatemeter/pipeline/batch"
 	"github.com/gatemeter/gatemeter/pipeline/point"
 )
 
@@ -85,13 +84,8 @@ func TestAllCounters(t *testing.T) {
 
 // TestPackedWindow: a window that was packed is sent again whole, with what came for it since, as often as something does.
 func TestPackedWindow(t *testing.T) {
-	p := newTestPipeline(t, Rollup{"all", nil}, Rollup{"route", []Dimension{Service, Route, Method}})
+	p, k := closedWindow(t, "/a", "/b", "/c")
 	p.collector.packFrom = 1
-	k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
-	k.begin(0)
-	k.watermark = 1010e9
-	routes := []string{"/a", "/b", "/c"}
-	countRoutes(p, k, 0, 1000, routes...)
 	for round := range int64(4) {
 		p.beginEpoch(false)
 		e := p.making
