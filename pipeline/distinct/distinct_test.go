@@ -71,6 +71,11 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 
 // TestEstimate: it is the sketch's own.
 func TestEstimate(t *testing.T) {
+	var empty Counter
+	empty.toSketch()
+	if b, err := empty.sketch.AppendBinary(nil); err != nil || len(b) != header+registers {
+		t.Fatalf("a sketch has %d bytes in binary form, want %d: %v", len(b), header+registers, err)
+	}
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, n := range []int{0, 1, 97, 500, 4000, 10_000, 50_000, 1_000_000} {
 		for range 3 {
