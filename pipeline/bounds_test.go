@@ -94,7 +94,7 @@ func TestManySeries(t *testing.T) {
 			}
 		})
 	}
-	f(10, 2, 2) // at the end
+	f(10, 2, 3) // at the end, and perhaps once for so many windows
 	f(10_000, 4, 10)
 }
 

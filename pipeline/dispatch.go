@@ -10,9 +10,9 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/cursor"
 )
 
-// manyWindows that were not sent yet, added up over the workers, call for an epoch before its time: a sparse log read at full speed
+// manyWindows that were not sent yet, of each worker, call for an epoch before its time: a sparse log read at full speed
 // closes thousands a second.
-const manyWindows = 12
+const manyWindows = 6
 
 // manyCells made since the last epoch call for one too: a log of thousands of series read at full speed would have them for all windows
 // of a second, and then points of all of them. It is four times as many where windows have had late records, as each of those is sent again whole.
@@ -36,7 +36,7 @@ func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 					p.waitForRoom()
 				}
 				p.beginEpoch(false)
-				p.totals.manyParts.Store(max(manyWindows, 3*p.openParts.Load()/2))
+				p.totals.manyParts.Store(max(p.manyParts(), 3*p.openParts.Load()/2))
 			}
 		case <-p.made():
 			p.endEpoch()
@@ -140,6 +140,9 @@ func (p *Pipeline) take(b *batch.Batch) *shard {
 	}
 	return k.shard
 }
+
+// manyParts is manyWindows of all workers.
+func (p *Pipeline) manyParts() int64 { return manyWindows * int64(p.set.Workers) }
 
 // give waits until a worker has t. Panes that are made meanwhile leave: a record sink may hold up all workers for long.
 func (p *Pipeline) give(t *task) {
