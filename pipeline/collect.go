@@ -164,15 +164,6 @@ func (c *collector) touch(k *slot, cell *cell) {
 	c.touched[chain.index][len(chain.levels)-1] = append(c.touched[chain.index][len(chain.levels)-1], k)
 }
 
-// empty gives the cells of a worker's part back.
-func (c *collector) empty(part *window) {
-	emptied := make([]*cell, 0, len(part.cells))
-	for _, cell := range part.cells {
-		emptied = append(emptied, cell)
-	}
-	c.pipeline.cells.put(emptied)
-}
-
 // forget gives the cells of a window that was sent back.
 func (c *collector) forget(key windowKey) {
 	win := c.sent[key]

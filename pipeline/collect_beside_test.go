@@ -78,12 +78,8 @@ func TestSeriesOfASentWindowAreKept(t *testing.T) {
 	p := newTestPipeline(t, Rollup{"all", nil}, Rollup{"service", []Dimension{Service}}, Rollup{"route", []Dimension{Service, Route, Method}})
 	k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
 	pane := func(start int64) *point.Pane {
-		due := dueWindow{key: windowKey{k.shard.index, start}, shard: k.shard}
-		for _, w := range p.workers {
-			if part := w.detach(due.key); part != nil {
-				due.parts = append(due.parts, part)
-			}
-		}
+		key := windowKey{k.shard.index, start}
+		due := dueWindow{key: key, shard: k.shard, parts: p.detach(key)}
 		e := &epoch{due: []dueWindow{due}}
 		p.collector.sweep = 1
 		p.collector.collect(e)

@@ -22,6 +22,7 @@ const manyCells = 16 << 10
 func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 	tick := time.NewTicker(p.set.Epoch)
 	defer tick.Stop()
+	manyParts := int64(0) // half as many again as were left open by the last epoch that came before its time
 	for {
 		select {
 		case b, ok := <-in:
@@ -31,25 +32,20 @@ func (p *Pipeline) dispatch(in <-chan *batch.Batch) {
 			}
 			shard := p.take(b)
 			p.pace(shard)
-			if p.openParts.Load() > p.totals.manyParts.Load() || p.newCells.Load() > manyCells<<min(p.lateParts.Load(), 2) {
-				if p.endEpoch() {
-					p.waitForRoom()
-				}
-				p.beginEpoch(false)
-				p.totals.manyParts.Store(max(p.manyParts(), 3*p.openParts.Load()/2))
+			if p.openParts.Load() > max(manyWindows*int64(p.set.Workers), manyParts) || p.newCells.Load() > manyCells<<min(p.lateParts.Load(), 2) {
+				p.nextEpoch()
+				manyParts = 3 * p.openParts.Load() / 2
 			}
 		case <-p.made():
 			p.endEpoch()
-			p.waitForRoom()
 		case <-tick.C:
 			select {
 			case <-p.made():
 				p.endEpoch()
-				p.waitForRoom()
 			default:
 			}
 			if p.making == nil { // else at the next tick
-				p.beginEpoch(false)
+				p.nextEpoch()
 			}
 			for _, s := range p.shards {
 				p.pace(s)
@@ -141,8 +137,12 @@ func (p *Pipeline) take(b *batch.Batch) *shard {
 	return k.shard
 }
 
-// manyParts is manyWindows of all workers.
-func (p *Pipeline) manyParts() int64 { return manyWindows * int64(p.set.Workers) }
+// nextEpoch ends the epoch at hand, and begins another when the sinks have room. The panes of the one may have left long before: see give.
+func (p *Pipeline) nextEpoch() {
+	p.endEpoch()
+	p.waitForRoom()
+	p.beginEpoch(false)
+}
 
 // give waits until a worker has t. Panes that are made meanwhile leave: a record sink may hold up all workers for long.
 func (p *Pipeline) give(t *task) {

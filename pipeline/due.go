@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -39,12 +40,8 @@ func (p *Pipeline) takeDue(e *epoch, s *shard, end bool) {
 		if stop > emitted {
 			continue
 		}
-		due := dueWindow{key: windowKey{s.index, start}, shard: s, final: stop <= final}
-		for _, w := range p.workers {
-			if part := w.detach(due.key); part != nil {
-				due.parts = append(due.parts, part)
-			}
-		}
+		key := windowKey{s.index, start}
+		due := dueWindow{key: key, shard: s, final: stop <= final, parts: p.detach(key)}
 		if len(due.parts) == 0 {
 			if due.final {
 				e.final = append(e.final, due.key)
@@ -94,12 +91,20 @@ func (p *Pipeline) openWindows(s *shard) []int64 {
 	return slices.Compact(starts)
 }
 
-// drop forgets a window. Call it at a barrier, when no panes are made.
-func (p *Pipeline) drop(key windowKey) {
+// detach takes all parts of a window from the workers. Call it at a barrier.
+func (p *Pipeline) detach(key windowKey) (parts []*window) {
 	for _, w := range p.workers {
 		if part := w.detach(key); part != nil {
-			p.collector.empty(part)
+			parts = append(parts, part)
 		}
+	}
+	return parts
+}
+
+// drop forgets a window. Call it at a barrier, when no panes are made.
+func (p *Pipeline) drop(key windowKey) {
+	for _, part := range p.detach(key) {
+		p.cells.put(slices.Collect(maps.Values(part.cells)))
 	}
 	p.collector.forget(key)
 }

@@ -68,18 +68,17 @@ func (p *Pipeline) beginEpoch(end bool) {
 	}()
 }
 
-// endEpoch lets the panes of the epoch that was begun leave, when they are made. Without one it does nothing. It reports whether there was one.
-func (p *Pipeline) endEpoch() bool {
+// endEpoch lets the panes of the epoch that was begun leave, when they are made. Without one it does nothing.
+func (p *Pipeline) endEpoch() {
 	e := p.making
 	if e == nil {
-		return false
+		return
 	}
 	<-e.made
 	p.making = nil
 	_ = fault.At("epoch.collected")
 	p.leave(e)
 	_ = fault.At("epoch.offered")
-	return true
 }
 
 // settle is an epoch in which no pane leaves: it saves where the sinks are by now. Nothing may have been read since the last.

@@ -108,7 +108,6 @@ func New(s Settings) (*Pipeline, error) {
 		p.lanes = append(p.lanes, newLane(&p.set.MetricSinks[i], &p.set))
 	}
 	p.committer = newCommitter(p)
-	p.totals.manyParts.Store(p.manyParts())
 	return p, nil
 }
 

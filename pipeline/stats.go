@@ -90,8 +90,7 @@ type CommitStats struct {
 
 // totals are counters that several goroutines read.
 type totals struct {
-	panes     [3]atomic.Int64
-	manyParts atomic.Int64
+	panes [3]atomic.Int64
 }
 
 // Stats returns the state now. Each part is right in itself; parts may be of slightly different moments.

@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -15,15 +14,7 @@ import (
 // generatedLines returns how many lines to generate: GATEMETER_E2E_LINES, or as many as every change can wait for.
 func generatedLines(t *testing.T) int {
 	t.Helper()
-	text := os.Getenv("GATEMETER_E2E_LINES")
-	if text == "" {
-		return 30_000
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("GATEMETER_E2E_LINES: %v", err)
-	}
-	return n
+	return numberOf(t, "GATEMETER_E2E_LINES", 30_000)
 }
 
 // The formats of `gatemeter gen`, in nginx's words.
