@@ -21,6 +21,7 @@ type collector struct {
 	touched  [][][]*slot          // chain, level: of the pane at hand
 	pane     uint64               // number of the pane at hand
 	free     []*value
+	builder  point.Builder // of the pane at hand
 	packing  []byte
 	packFrom int // the constant; less in tests
 	n        int // slots
@@ -49,10 +50,10 @@ type slot struct {
 	gone   bool   // forgotten: whoever still knows it looks for the series anew
 
 	// Of the pane at hand.
-	value      *value
-	cell       *cell // whose value it is, in the finest level
-	lender     *slot // whose value it is: the only one in the next finer level that is merged into it
-	begin, end int   // its points
+	value  *value
+	cell   *cell // whose value it is, in the finest level
+	lender *slot // whose value it is: the only one in the next finer level that is merged into it
+	row    int   // in the pane
 }
 
 func newCollector(p *Pipeline) *collector {
@@ -117,24 +118,16 @@ func (c *collector) makePane(due *dueWindow) *point.Pane {
 			}
 		}
 	}
-	n := 0
-	for _, levels := range c.touched {
-		for _, touched := range levels {
-			for _, k := range touched {
-				n += c.names.points(k.value)
-			}
-		}
-	}
-	pane.Points = make([]point.Point, 0, n)
 	for _, levels := range c.touched {
 		for level, touched := range levels {
 			slices.SortFunc(touched, func(a, b *slot) int { return strings.Compare(a.series.Path, b.series.Path) })
 			for _, k := range touched {
-				c.appendPoints(pane, k)
+				c.addRow(k)
 			}
 			levels[level] = touched[:0]
 		}
 	}
+	c.builder.Pane(pane)
 	if len(c.free) > keptFree {
 		c.free = slices.Delete(c.free, keptFree, len(c.free))
 	}
@@ -213,18 +206,13 @@ func (c *collector) lend(k *slot, chain, level int) {
 	p.value.merge(k.value)
 }
 
-// appendPoints appends the points of k, and after those frees its value. Who it lends that to comes before it.
-func (c *collector) appendPoints(pane *point.Pane, k *slot) {
-	k.begin = len(pane.Points)
+// addRow adds the points of k to the pane at hand, and then frees its value. Who it lends that to comes before it.
+func (c *collector) addRow(k *slot) {
 	if p := k.parent; p != nil && p.lender == k {
-		pane.Points = append(pane.Points, pane.Points[p.begin:p.end]...)
-		for i := k.begin; i < len(pane.Points); i++ {
-			pane.Points[i].Series = &k.series
-		}
+		k.row = c.builder.Again(&k.series, p.row)
 	} else {
-		pane.Points = c.names.appendPoints(pane.Points, &k.series, k.value)
+		k.row = c.names.add(&c.builder, &k.series, k.value)
 	}
-	k.end = len(pane.Points)
 	switch {
 	case k.cell != nil:
 		c.markSent(k.cell)

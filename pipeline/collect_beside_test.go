@@ -34,8 +34,8 @@ func closedWindow(t *testing.T, routes ...string) (*Pipeline, *partition) {
 func requests(t *testing.T, pane *point.Pane) map[string]int64 {
 	t.Helper()
 	counts := map[string]int64{}
-	for i := range pane.Points {
-		if at := &pane.Points[i]; at.Series.Rollup == "route" && at.Metric == MetricRequests && at.Stat == "count" {
+	for at := range pane.All() {
+		if at.Series.Rollup == "route" && at.Metric == MetricRequests && at.Stat == "count" {
 			if _, twice := counts[at.Series.Path]; twice {
 				t.Errorf("%s is in one pane twice", at.Series.Path)
 			}

@@ -112,7 +112,7 @@ func (l *lane) begin(panes []queued) (now []queued, send []*point.Pane) {
 			now, send = append(now, q), append(send, q.pane)
 		case expired:
 			back = append(back, q)
-			l.points += len(q.pane.Points)
+			l.points += q.pane.Len()
 		case ended:
 			l.leftBehind()
 		}
@@ -138,7 +138,7 @@ func (l *lane) done(panes []*point.Pane, err error) {
 	l.inHand, l.sending, l.stuck = nil, none, err != nil
 	if err == nil {
 		for _, p := range panes {
-			l.stats.Points += int64(len(p.Points))
+			l.stats.Points += int64(p.Len())
 			l.stats.Newest = max(l.stats.Newest, p.End)
 		}
 		l.stats.Panes += int64(len(panes))

@@ -68,7 +68,7 @@ func (l *lane) push(epoch uint64, panes []duePane, hold bool) {
 			l.supersede(pane)
 		}
 		l.queue = append(l.queue, queued{epoch, pane, due.shard})
-		l.points += len(pane.Points)
+		l.points += pane.Len()
 	}
 	bound := l.set.MaxPoints
 	if l.set.Spool != nil && !hold && l.points > bound {
@@ -91,7 +91,7 @@ func (l *lane) push(epoch uint64, panes []duePane, hold bool) {
 // dropOldest drops panes until the queue has no more points than bound, or one pane.
 func (l *lane) dropOldest(bound int) {
 	for l.points > bound && len(l.queue) > 1 {
-		l.points -= len(l.queue[0].pane.Points)
+		l.points -= l.queue[0].pane.Len()
 		l.stats.DroppedPanes++
 		l.queue = l.queue[1:]
 	}
@@ -130,7 +130,7 @@ func (l *lane) supersede(pane *point.Pane) {
 	for i := range l.queue {
 		old := l.queue[i].pane
 		if old.Start == pane.Start && old.Shard == pane.Shard {
-			l.points -= len(old.Points)
+			l.points -= old.Len()
 			l.queue = append(l.queue[:i:i], l.queue[i+1:]...)
 			return
 		}
@@ -231,7 +231,7 @@ func (l *lane) take(moves uint64) (panes []queued) {
 			stay = append(stay, q)
 			continue
 		}
-		l.points -= len(q.pane.Points)
+		l.points -= q.pane.Len()
 		switch {
 		case lease == ended:
 			l.leftBehind()
@@ -243,7 +243,7 @@ func (l *lane) take(moves uint64) (panes []queued) {
 				l.sending = q.epoch
 			}
 			panes = append(panes, q)
-			points += len(q.pane.Points)
+			points += q.pane.Len()
 		}
 	}
 	if len(stay)+len(panes) < len(l.queue) {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/gatemeter/gatemeter/pipeline/point"
@@ -32,7 +33,7 @@ func TestPackedValues(t *testing.T) {
 		return v
 	}
 	series := &point.Series{}
-	points := func(v *value) []point.Point { return names.appendPoints(nil, series, v) }
+	points := func(v *value) []point.Point { return pointsOf(names, series, v) }
 	for range 300 {
 		v, again := random(), random()
 		again.reset() // a pooled one has had other content
@@ -48,6 +49,15 @@ func TestPackedValues(t *testing.T) {
 			again.merge(more)
 		}
 	}
+}
+
+// pointsOf returns the points of a pane with nothing but v.
+func pointsOf(names *statNames, s *point.Series, v *value) []point.Point {
+	var b point.Builder
+	var p point.Pane
+	names.add(&b, s, v)
+	b.Pane(&p)
+	return slices.Collect(p.All())
 }
 
 // values are points as text can show them.

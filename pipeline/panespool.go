@@ -101,7 +101,7 @@ func (l *lane) takeOldest() (panes []*point.Pane) {
 			l.moves++
 			l.spooling = q.epoch
 		}
-		l.points -= len(q.pane.Points)
+		l.points -= q.pane.Len()
 		panes = append(panes, q.pane)
 	}
 	l.queue = stay

@@ -254,7 +254,7 @@ func TestLentValues(t *testing.T) {
 				due := dueWindow{key: windowKey{k.shard.index, 1700000000}, shard: k.shard}
 				due.parts = append(due.parts, p.workers[0].detach(due.key))
 				pane := p.collector.makePane(&due)
-				for _, at := range pane.Points {
+				for at := range pane.All() {
 					points = append(points, fmt.Sprint(round, at.Series.Path, at.Metric, at.Stat, at.Kind, at.Count, at.Change, at.Value))
 				}
 			}

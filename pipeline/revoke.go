@@ -94,7 +94,7 @@ func (l *lane) forget(ctx context.Context, shard string) {
 			kept = append(kept, q)
 			continue
 		}
-		l.points -= len(q.pane.Points)
+		l.points -= q.pane.Len()
 		l.leftBehind()
 	}
 	clear(l.queue[len(kept):])

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,6 +38,10 @@ type statNames struct {
 
 	quantiles []float64
 	values    []float64 // of the histogram at hand
+
+	row    []*point.Name   // the names of the row at hand
+	lists  [][]*point.Name // of rows not long ago, no two alike
+	oldest int             // of lists
 }
 
 // latencyNames are those of one histogram.
@@ -96,35 +101,17 @@ func PercentileName(p float64) string {
 	return "p" + strings.ReplaceAll(strconv.FormatFloat(p, 'f', -1, 64), ".", "")
 }
 
-// points returns how many points v gives.
-func (n *statNames) points(v *value) int {
-	count := 1 + (len(statusClasses) - 2) + len(v.codes)
-	plus := func(more int, is bool) {
-		if is {
-			count += more
-		}
-	}
-	plus(1, v.classes[1] > 0)
-	for _, h := range [...]*histogram.Histogram{&v.latency, &v.upstream, &v.gateway} {
-		plus(4+len(n.quantiles), h.Count() > 0)
-	}
-	plus(1, v.requestSized > 0)
-	plus(1, v.responseSized > 0)
-	plus(1, v.clients.Any())
-	plus(1, v.consumers.Any())
-	plus(3, v.cacheHit+v.cacheMiss+v.cacheOther > 0)
-	plus(1, v.throttled > 0)
-	return count
-}
-
-// appendPoints appends the points of v. What no record of the window carried gives none; the status classes 2xx to 5xx are
-// always there.
-func (n *statNames) appendPoints(points []point.Point, s *point.Series, v *value) []point.Point {
+// add adds a row with the points of v to b, and returns its number. What no record of the window carried gives none; the status classes 2xx
+// to 5xx are always there.
+func (n *statNames) add(b *point.Builder, s *point.Series, v *value) (row int) {
+	n.row = n.row[:0]
 	counter := func(name *point.Name, full, sent int64) {
-		points = append(points, point.Point{Series: s, Name: name, Count: full, Change: full - sent})
+		n.row = append(n.row, name)
+		b.Counter(full, full-sent)
 	}
 	gauge := func(name *point.Name, value float64) {
-		points = append(points, point.Point{Series: s, Name: name, Value: value})
+		n.row = append(n.row, name)
+		b.Gauge(value)
 	}
 	latency := func(names *latencyNames, h *histogram.Histogram, sent int64) {
 		if h.Count() == 0 {
@@ -176,5 +163,25 @@ func (n *statNames) appendPoints(points []point.Point, s *point.Series, v *value
 	if v.throttled > 0 {
 		counter(n.throttled, v.throttled, sent.throttled)
 	}
-	return points
+	return b.Row(s, n.shared())
+}
+
+// maxShared is how many lists of names are remembered: most rows of a log have one of few.
+const maxShared = 16
+
+// shared returns n.row, the same memory for lists that are alike and not long ago.
+func (n *statNames) shared() []*point.Name {
+	for _, names := range n.lists {
+		if slices.Equal(names, n.row) {
+			return names
+		}
+	}
+	names := slices.Clone(n.row)
+	if len(n.lists) < maxShared {
+		n.lists = append(n.lists, names)
+	} else {
+		n.lists[n.oldest] = names
+		n.oldest = (n.oldest + 1) % maxShared
+	}
+	return names
 }

@@ -1,16 +1,18 @@
 package pipeline
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/gatemeter/gatemeter/pipeline/point"
 )
 
-// TestPoints is that a value gives as many points as it is said to: a pane has room for just these.
-func TestPoints(t *testing.T) {
+// TestRows: a row of a pane has the points of its value, whatever rows were before; and rows of more kinds than lists of names are remembered.
+func TestRows(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	names := newStatNames([]float64{50, 99, 99.9})
+	names, series := newStatNames([]float64{50, 99, 99.9}), &point.Series{}
+	kinds := map[string]bool{}
 	for range 1000 {
 		var v value
 		for range r.IntN(4) {
@@ -24,11 +26,30 @@ func TestPoints(t *testing.T) {
 				f.status = 429
 			}
 			c := cell{v}
-			addAll([]addition{{fact: f, cell: &c}}, r.IntN(2) == 0)
+			addAll([]addition{{fact: f, cell: &c, replayed: r.IntN(3) == 0}}, r.IntN(2) == 0)
 			v = c.value
 		}
-		if got := names.appendPoints(nil, &point.Series{}, &v); len(got) != names.points(&v) {
-			t.Fatalf("%d points, said to be %d: %+v", len(got), names.points(&v), got)
+		got, want := values(pointsOf(names, series, &v)), values(pointsOf(newStatNames([]float64{50, 99, 99.9}), series, &v))
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("points\n%v\nwant\n%v", got, want)
 		}
+		kinds[fmt.Sprint(names.row)] = true
+	}
+	if len(kinds) <= maxShared || len(names.lists) != maxShared {
+		t.Errorf("%d kinds of rows, %d lists are remembered", len(kinds), len(names.lists))
+	}
+}
+
+// TestNamesAreShared: rows with the same names have one list of them, also when others come between.
+func TestNamesAreShared(t *testing.T) {
+	names, series := newStatNames(nil), &point.Series{}
+	of := func(v *value) **point.Name {
+		pointsOf(names, series, v)
+		list := names.shared()
+		return &list[0]
+	}
+	plain, cached := &value{}, &value{counters: counters{cacheHit: 1}}
+	if a, b, c := of(plain), of(cached), of(plain); a != c || a == b {
+		t.Error("lists that are alike are two, or others are one")
 	}
 }

@@ -191,9 +191,12 @@ func (s graphiteSink) Send(_ context.Context, panes []*point.Pane) error {
 					s.kinds[pane.Kind]++
 				}
 				at := strconv.FormatInt(pane.Start, 10)
-				for i := len(pane.Points) * half / 2; i < len(pane.Points)*(half+1)/2; i++ {
-					p := &pane.Points[i]
-					s.graphite[s.label(pane)+nameOf(p, at)] = valueOf(p.Count, p.Value)
+				i := 0
+				for p := range pane.All() {
+					if i >= pane.Len()*half/2 && i < pane.Len()*(half+1)/2 {
+						s.graphite[s.label(pane)+nameOf(&p, at)] = valueOf(p.Count, p.Value)
+					}
+					i++
 				}
 			})
 			if err != nil {
@@ -211,9 +214,9 @@ func (s statsdSink) Send(_ context.Context, panes []*point.Pane) error {
 	for _, pane := range panes {
 		if err := s.effect(func() {
 			at := strconv.FormatInt(pane.Start, 10)
-			for i := range pane.Points {
-				if p := &pane.Points[i]; p.Kind == point.Counter {
-					s.statsd[s.label(pane)+nameOf(p, at)] += p.Change
+			for p := range pane.All() {
+				if p.Kind == point.Counter {
+					s.statsd[s.label(pane)+nameOf(&p, at)] += p.Change
 				}
 			}
 		}); err != nil {

@@ -196,7 +196,7 @@ func (s *Spool) Read(maxPoints int) (panes []*point.Pane, next int64, err error)
 			case p.End < oldest:
 				s.tooOld.Add(1)
 			default:
-				panes, points = append(panes, p), points+len(p.Points)
+				panes, points = append(panes, p), points+p.Len()
 			}
 		}
 	}

@@ -25,12 +25,12 @@ func open(t *testing.T, dir string, change func(*Settings)) *Spool {
 }
 
 func pane(start int64, series int) *point.Pane {
-	p := &point.Pane{Shard: "h", Start: start, End: start + 10}
+	var points []point.Point
 	for i := range series {
 		s := &point.Series{Rollup: "all", Dimensions: []string{"service"}, Values: []string{fmt.Sprint(i)}, Path: fmt.Sprint("all.", i)}
-		p.Points = append(p.Points, point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: start})
+		points = append(points, point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: start})
 	}
-	return p
+	return point.NewPane(point.Pane{Shard: "h", Start: start, End: start + 10}, points...)
 }
 
 // drain reads all there is, and returns how many points of each window came, in order.
@@ -49,7 +49,7 @@ func drain(t *testing.T, s *Spool) (starts []int64, points map[int64]int) {
 			if len(starts) == 0 || starts[len(starts)-1] != p.Start {
 				starts = append(starts, p.Start)
 			}
-			points[p.Start] += len(p.Points)
+			points[p.Start] += p.Len()
 		}
 		s.Trim(next)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // version is the first byte of an encoded pane.
@@ -26,15 +27,9 @@ func (p *Pane) EachPart(max int, f func(part []byte) error) error {
 	head = binary.AppendVarint(head, p.Start)
 	head = binary.AppendVarint(head, p.End)
 	b = append(b, head...)
-	for i := 0; i < len(p.Points); {
-		s := p.Points[i].Series
-		n := 1
-		for i+n < len(p.Points) && p.Points[i+n].Series == s {
-			n++
-		}
-		b = appendSeries(b, s, p.Points[i:i+n])
-		i += n
-		if len(b) >= max || i == len(p.Points) {
+	for i := range p.rows {
+		b = p.appendRow(b, &p.rows[i])
+		if len(b) >= max || i == len(p.rows)-1 {
 			if err := f(b); err != nil {
 				return err
 			}
@@ -44,7 +39,8 @@ func (p *Pane) EachPart(max int, f func(part []byte) error) error {
 	return nil
 }
 
-func appendSeries(b []byte, s *Series, points []Point) []byte {
+func (p *Pane) appendRow(b []byte, r *row) []byte {
+	s := r.series
 	b = appendString(b, s.Rollup)
 	b = binary.AppendUvarint(b, uint64(len(s.Dimensions)))
 	for _, d := range s.Dimensions {
@@ -54,16 +50,15 @@ func appendSeries(b []byte, s *Series, points []Point) []byte {
 		b = appendString(b, v)
 	}
 	b = appendString(b, s.Path)
-	b = binary.AppendUvarint(b, uint64(len(points)))
-	for i := range points {
-		p := &points[i]
-		b = appendString(b, p.Metric)
-		b = appendString(b, p.Stat)
-		b = append(b, byte(p.Kind))
-		if p.Kind == Counter {
-			b = binary.AppendVarint(b, p.Count)
+	b = binary.AppendUvarint(b, uint64(len(r.names)))
+	for i, name := range r.names {
+		b = appendString(b, name.Metric)
+		b = appendString(b, name.Stat)
+		b = append(b, byte(name.Kind))
+		if n := p.values[r.first+i]; name.Kind == Counter {
+			b = binary.AppendVarint(b, n)
 		} else {
-			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.Value))
+			b = binary.LittleEndian.AppendUint64(b, uint64(n))
 		}
 	}
 	return b
@@ -82,6 +77,7 @@ func DecodePart(part []byte) (*Pane, error) {
 	}
 	d := decoder{rest: part[2:], texts: map[string]string{}, names: map[Name]*Name{}}
 	p := &Pane{Kind: PaneKind(part[1]), Shard: d.text(), Start: d.signed(), End: d.signed()}
+	var all Builder
 	for len(d.rest) > 0 && !d.bad {
 		s := &Series{Rollup: d.text()}
 		dimensions := d.number()
@@ -95,22 +91,25 @@ func DecodePart(part []byte) (*Pane, error) {
 			s.Values = append(s.Values, d.text())
 		}
 		s.Path = d.text()
+		var names []*Name
 		for range d.number() {
 			if d.bad || len(d.rest) == 0 {
 				return nil, fmt.Errorf("decode pane: %w", errPart)
 			}
-			k := Point{Series: s, Name: d.name()}
-			if k.Kind == Counter {
-				k.Count = d.signed()
+			name := d.name()
+			if names = append(names, name); name.Kind == Counter {
+				n := d.signed()
+				all.Counter(n, n)
 			} else {
-				k.Value = d.float()
+				all.Gauge(d.float())
 			}
-			p.Points = append(p.Points, k)
 		}
+		all.Row(s, d.list(names))
 	}
 	if d.bad || p.Kind > Early {
 		return nil, fmt.Errorf("decode pane: %w", errPart)
 	}
+	all.Pane(p)
 	return p, nil
 }
 
@@ -120,6 +119,7 @@ type decoder struct {
 	bad   bool
 	texts map[string]string // met before: most are the same few
 	names map[Name]*Name    // the same
+	row   []*Name           // those of the row before
 }
 
 func (d *decoder) fail() { d.rest, d.bad = nil, true }
@@ -168,6 +168,14 @@ func (d *decoder) name() *Name {
 		d.names[n] = known
 	}
 	return known
+}
+
+// list returns names, the list of the row before if that is the same.
+func (d *decoder) list(names []*Name) []*Name {
+	if !slices.Equal(d.row, names) {
+		d.row = names
+	}
+	return d.row
 }
 
 func (d *decoder) octet() byte {

@@ -1,5 +1,8 @@
 // Package point holds what metric sinks get: panes, which are lists of points.
 //
+// A pane of ten thousand series has a quarter of a million points, and several panes are in memory at a time. So it keeps a number of eight
+// bytes for each, without pointers, and the series and the names once a row; a Reader makes points of them one by one, a Builder makes panes.
+//
 // It is a leaf: it imports nothing of this module.
 package point
 
@@ -15,15 +18,6 @@ const (
 
 // String returns the kind's name as metrics print it.
 func (k PaneKind) String() string { return [...]string{"on_time", "late", "early"}[k] }
-
-// Pane is the content of one window of one shard at one time. A pane and all it points to is never written after it was
-// sent: sinks may keep it and read it from any goroutine.
-type Pane struct {
-	Shard      string
-	Start, End int64 // of the window, Unix seconds; a point's timestamp is Start
-	Kind       PaneKind
-	Points     []Point // ordered by series, then by metric and stat
-}
 
 // Series is one combination of a rollup's dimension values.
 type Series struct {
@@ -51,7 +45,7 @@ type Name struct {
 	Kind   Kind
 }
 
-// Point is one stat of one metric of one series. A log of ten thousand series has a quarter of a million of them in a pane, so they are small.
+// Point is one stat of one metric of one series.
 type Point struct {
 	Series *Series
 	*Name

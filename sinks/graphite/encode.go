@@ -25,10 +25,10 @@ type encoder struct {
 	limit  int // most bytes of a packet, without pickleEnd
 	batch  int // most points of a packet
 
-	panes []*point.Pane // yet to be encoded
-	at    int           // the next point of panes[0]
-	begun bool          // names and stamp are those of panes[0]
-	stamp []byte        // the timestamp as the protocol writes it
+	panes  []*point.Pane // yet to be encoded
+	reader point.Reader  // of panes[0], when begun
+	begun  bool          // names and stamp are those of panes[0]
+	stamp  []byte        // the timestamp as the protocol writes it
 
 	buf       []byte
 	points    int64 // in the last packet
@@ -54,7 +54,7 @@ func newEncoder(protocol Protocol, prefix string, tags, stream bool) *encoder {
 
 // reset starts over with panes.
 func (e *encoder) reset(panes []*point.Pane) {
-	e.panes, e.at, e.begun = panes, 0, false
+	e.panes, e.reader, e.begun = panes, point.Reader{}, false
 	e.notFinite, e.oversize = 0, 0
 }
 
@@ -67,37 +67,36 @@ func (e *encoder) next() []byte {
 		buf = append(buf, pickleStart...)
 	}
 	empty := len(buf)
+	var p point.Point
 	for len(e.panes) > 0 && e.points < int64(e.batch) {
 		pane := e.panes[0]
 		if !e.begun {
 			e.begin(pane)
 		}
-		if e.at == len(pane.Points) {
-			e.panes, e.at, e.begun = e.panes[1:], 0, false
+		before := e.reader
+		if !e.reader.Next(&p) {
+			e.panes, e.reader, e.begun = e.panes[1:], point.Reader{}, false
 			continue
 		}
-		p := &pane.Points[e.at]
 		if p.Kind == point.Gauge && (math.IsNaN(p.Value) || math.IsInf(p.Value, 0)) {
-			e.at++
 			e.notFinite++
 			continue
 		}
 		mark := len(buf)
 		if e.pickle {
-			buf = e.appendPickle(buf, p)
+			buf = e.appendPickle(buf, &p)
 		} else {
-			buf = e.appendLine(buf, p)
+			buf = e.appendLine(buf, &p)
 		}
 		if len(buf) > e.limit {
 			buf = buf[:mark]
 			if mark > empty {
-				break // the point is encoded again, into the next packet
+				e.reader = before // the point is encoded again, into the next packet
+				break
 			}
-			e.at++
 			e.oversize++
 			continue
 		}
-		e.at++
 		e.points++
 	}
 	e.buf = buf
@@ -112,7 +111,7 @@ func (e *encoder) next() []byte {
 }
 
 func (e *encoder) begin(pane *point.Pane) {
-	e.begun = true
+	e.reader, e.begun = pane.Read(), true
 	e.names.Pane(pane)
 	if e.pickle {
 		e.stamp = appendPickleInt(e.stamp[:0], pane.Start)

@@ -25,7 +25,7 @@ func packets(e *encoder, panes ...*point.Pane) (all []string, points int64) {
 func examplePane() *point.Pane {
 	route := series("route", []string{"service", "route", "method"}, []string{"orders", "get.order", "GET"})
 	all := series("all", nil, nil)
-	return &point.Pane{Shard: "web1", Start: 1700000000, End: 1700000010, Points: []point.Point{
+	return point.NewPane(point.Pane{Shard: "web1", Start: 1700000000, End: 1700000010}, []point.Point{
 		{Series: route, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: 12, Change: 3},
 		{Series: route, Name: &point.Name{Metric: "requests", Stat: "5xx"}},
 		{Series: route, Name: &point.Name{Metric: "latency", Stat: "mean", Kind: point.Gauge}, Value: 0.30000000000000004},
@@ -36,7 +36,7 @@ func examplePane() *point.Pane {
 		{Series: all, Name: &point.Name{Metric: "latency", Stat: "min", Kind: point.Gauge}, Value: 1e-9},
 		{Series: all, Name: &point.Name{Metric: "latency", Stat: "max", Kind: point.Gauge}, Value: 1e21},
 		{Series: all, Name: &point.Name{Metric: "clients", Stat: "distinct", Kind: point.Gauge}, Value: 42},
-	}}
+	}...)
 }
 
 func TestPlaintext(t *testing.T) {
@@ -78,11 +78,11 @@ func TestPlaintext(t *testing.T) {
 // ('a.web-1.all.b.sum', (1700000000, 4294967296))].
 func TestPickleBytes(t *testing.T) {
 	all := series("all", nil, nil)
-	got, _ := packets(newEncoder(Pickle, "a", false, true), &point.Pane{Shard: "web-1", Start: 1700000000, Points: []point.Point{
+	got, _ := packets(newEncoder(Pickle, "a", false, true), point.NewPane(point.Pane{Shard: "web-1", Start: 1700000000}, []point.Point{
 		{Series: all, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: 12},
 		{Series: all, Name: &point.Name{Metric: "x", Stat: "y", Kind: point.Gauge}, Value: 0.5},
 		{Series: all, Name: &point.Name{Metric: "b", Stat: "sum"}, Count: 1 << 32},
-	}})
+	}...))
 	const stamp = "J\x00\xf1\x53\x65"
 	want := "\x00\x00\x00\x7c\x80\x02](" +
 		"X\x1a\x00\x00\x00a.web-1.all.requests.count" + stamp + "J\x0c\x00\x00\x00\x86\x86" +
@@ -98,7 +98,7 @@ func TestBounds(t *testing.T) {
 	panes := []*point.Pane{randomPane(r, "a", 10, 3000), {Shard: "empty"}, randomPane(r, "b", 20, 1), randomPane(r, "a", 30, 2000)}
 	var total int64
 	for _, p := range panes {
-		total += int64(len(p.Points))
+		total += int64(p.Len())
 	}
 	f := func(protocol Protocol, stream bool, limit int, ends string) {
 		t.Helper()
@@ -138,7 +138,7 @@ func TestLongName(t *testing.T) {
 	count := func(s *point.Series) point.Point {
 		return point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: 1}
 	}
-	pane := &point.Pane{Shard: "web1", Points: []point.Point{count(tall), count(all), count(tall), count(all), count(tall)}}
+	pane := point.NewPane(point.Pane{Shard: "web1"}, count(tall), count(all), count(tall), count(all), count(tall))
 	e := newEncoder(Plaintext, "gateway", false, false)
 	got, points := packets(e, pane)
 	if want := strings.Repeat("gateway.web1.all.requests.count 1 0\n", 2); points != 2 || e.oversize != 3 || strings.Join(got, "") != want {
@@ -176,11 +176,11 @@ func FuzzPlaintext(f *testing.F) {
 	tagged := regexp.MustCompile(`^(gateway\.route\.[a-z]+\.[a-z0-9]+;shard=[A-Za-z0-9_-]+;service=[A-Za-z0-9_-]+;route=[A-Za-z0-9_-]+ -?[0-9]+(\.[0-9]+)? -?[0-9]+\n)*$`)
 	f.Fuzz(func(t *testing.T, shard, service, route string, count int64, value float64) {
 		s := series("route", []string{"service", "route"}, []string{service, route})
-		pane := &point.Pane{Shard: shard, Start: count, Points: []point.Point{
+		pane := point.NewPane(point.Pane{Shard: shard, Start: count}, []point.Point{
 			{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: count},
 			{Series: s, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: value},
 			{Series: s, Name: &point.Name{Metric: "requests", Stat: "2xx"}, Count: count},
-		}}
+		}...)
 		want := int64(3)
 		if math.IsNaN(value) || math.IsInf(value, 0) {
 			want = 2
@@ -220,7 +220,7 @@ func BenchmarkEncode(b *testing.B) {
 					bytes += int64(len(p))
 				}
 			}
-			points := float64(b.N * len(panes[0].Points))
+			points := float64(b.N * panes[0].Len())
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/points, "ns/point")
 			b.ReportMetric(float64(bytes)/points, "bytes/point")
 		})

@@ -31,11 +31,11 @@ func (r *recent) add(panes []*point.Pane, now time.Time) {
 		}
 		r.panes = append(r.panes, p)
 		r.at = append(r.at, now)
-		r.points += len(p.Points)
+		r.points += p.Len()
 	}
 	n, left := 0, r.points
 	for n < len(r.panes) && (left > maxRecentPoints || now.Sub(r.at[n]) > maxRecentAge) {
-		left -= len(r.panes[n].Points)
+		left -= r.panes[n].Len()
 		n++
 	}
 	r.remove(0, n)
@@ -44,7 +44,7 @@ func (r *recent) add(panes []*point.Pane, now time.Time) {
 
 func (r *recent) remove(from, to int) {
 	for _, p := range r.panes[from:to] {
-		r.points -= len(p.Points)
+		r.points -= p.Len()
 	}
 	r.panes = slices.Delete(r.panes, from, to)
 	r.at = slices.Delete(r.at, from, to)

@@ -137,7 +137,7 @@ func (s *Sink) writePanes(ctx context.Context, panes []*point.Pane) (points int6
 		s.stats.bytes.Add(int64(len(packet)))
 		s.stats.packets.Add(1)
 	}
-	s.enc.panes = nil // they may be large, and the next Send may be long in coming
+	s.enc.panes, s.enc.reader = nil, point.Reader{} // they may be large, and the next Send may be long in coming
 	s.stats.notFinite.Add(s.enc.notFinite)
 	s.stats.oversize.Add(s.enc.oversize)
 	if s.enc.oversize > 0 && !s.told {

@@ -58,7 +58,7 @@ func TestLongNameIsSaidOnce(t *testing.T) {
 	sink := newSink(t, Settings{Address: "udp://" + server.Address})
 	sink.log = slog.New(slog.NewTextHandler(&log, nil))
 	long := slices.Repeat([]string{strings.Repeat("a", 200)}, 9)
-	pane := &point.Pane{Shard: "a", Points: []point.Point{{Series: series("tall", make([]string, 9), long), Name: &point.Name{Metric: "requests", Stat: "count"}}}}
+	pane := point.NewPane(point.Pane{Shard: "a"}, point.Point{Series: series("tall", make([]string, 9), long), Name: &point.Name{Metric: "requests", Stat: "count"}})
 	for range 3 {
 		mustSend(t, sink, pane)
 	}
@@ -82,7 +82,7 @@ func TestSameSet(t *testing.T) {
 			mustSend(t, sink, panes...)
 			for _, p := range panes {
 				add(want, p, tags)
-				points += int64(len(p.Points))
+				points += int64(p.Len())
 			}
 			await(t, func() error { // so that no buffer of UDP can overflow
 				if server.Stats().Bytes != sink.Stats().Bytes {
@@ -214,7 +214,7 @@ func TestNewestPaneWins(t *testing.T) {
 	server := start(t, graphite.Options{})
 	sink := newSink(t, Settings{Address: "tcp://" + server.Address})
 	pane := func(n int64) *point.Pane {
-		return &point.Pane{Shard: "a", Start: 10, Points: []point.Point{{Series: series("all", nil, nil), Name: &point.Name{Metric: "requests", Stat: "count"}, Count: n}}}
+		return point.NewPane(point.Pane{Shard: "a", Start: 10}, point.Point{Series: series("all", nil, nil), Name: &point.Name{Metric: "requests", Stat: "count"}, Count: n})
 	}
 	for i := range int64(20) {
 		retry(t, sink, pane(i))
@@ -345,7 +345,7 @@ func TestIdleConnection(t *testing.T) {
 func TestRecentIsBounded(t *testing.T) {
 	var r recent
 	pane := func(shard string, start int64, points int) *point.Pane {
-		return &point.Pane{Shard: shard, Start: start, Points: make([]point.Point, points)}
+		return point.NewPane(point.Pane{Shard: shard, Start: start}, slices.Repeat([]point.Point{{Series: &point.Series{}, Name: &point.Name{}}}, points)...)
 	}
 	f := func(wantPanes, wantPoints int) {
 		t.Helper()

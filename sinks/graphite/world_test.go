@@ -81,27 +81,27 @@ var hostile = []string{
 
 // randomPane returns a pane of about n points. No two of its series have the same path.
 func randomPane(r *rand.Rand, shard string, start int64, n int) *point.Pane {
-	p := &point.Pane{Shard: shard, Start: start, End: start + 10}
+	var points []point.Point
 	paths := map[string]bool{}
-	for len(p.Points) < n {
+	for len(points) < n {
 		s := series("route", []string{"service", "route"}, []string{hostile[r.IntN(len(hostile))], fmt.Sprintf("%s%d", hostile[r.IntN(len(hostile))], r.IntN(1000))})
 		if paths[s.Path] {
 			continue
 		}
 		paths[s.Path] = true
-		p.Points = append(p.Points,
+		points = append(points,
 			point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: r.Int64N(1 << uint(1+r.IntN(62)))},
 			point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "2xx"}, Count: r.Int64N(100), Change: 7},
 			point.Point{Series: s, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: math.Exp(20*r.Float64() - 15)},
 			point.Point{Series: s, Name: &point.Name{Metric: "latency", Stat: "max", Kind: point.Gauge}, Value: float64(r.IntN(5))},
 		)
 	}
-	return p
+	return point.NewPane(point.Pane{Shard: shard, Start: start, End: start + 10}, points...)
 }
 
 // add is the obvious way to say what a server has after pane.
 func add(all map[string]map[int64]string, pane *point.Pane, tags bool) {
-	for _, p := range pane.Points {
+	for p := range pane.All() {
 		clean := func(s string) string { return string(point.AppendClean(nil, s)) }
 		name := "gateway." + clean(pane.Shard) + "." + p.Series.Rollup
 		for _, v := range p.Series.Values {

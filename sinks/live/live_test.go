@@ -49,13 +49,13 @@ const noon = 1_795_262_400 // 2026-11-21 12:00:00 UTC
 
 // paneOf returns a pane as the pipeline makes it. All requests that did not fail with 502 were answered with 2xx.
 func paneOf(shard string, start int64, kind point.PaneKind, routes ...traffic) *point.Pane {
-	pane := &point.Pane{Shard: shard, Start: start, End: start + 10, Kind: kind}
+	var points []point.Point
 	series := func(s *point.Series, k traffic) {
 		counter := func(metric, stat string, n int64) {
-			pane.Points = append(pane.Points, point.Point{Series: s, Name: &point.Name{Metric: metric, Stat: stat, Kind: point.Counter}, Count: n, Change: n})
+			points = append(points, point.Point{Series: s, Name: &point.Name{Metric: metric, Stat: stat, Kind: point.Counter}, Count: n, Change: n})
 		}
 		gauge := func(metric, stat string, v float64) {
-			pane.Points = append(pane.Points, point.Point{Series: s, Name: &point.Name{Metric: metric, Stat: stat, Kind: point.Gauge}, Value: v})
+			points = append(points, point.Point{Series: s, Name: &point.Name{Metric: metric, Stat: stat, Kind: point.Gauge}, Value: v})
 		}
 		counter(pipeline.MetricRequests, "count", k.requests)
 		counter(pipeline.MetricRequests, "2xx", k.requests-k.failed)
@@ -83,7 +83,7 @@ func paneOf(shard string, start int64, kind point.PaneKind, routes ...traffic) *
 		all.p50, all.p99 = max(all.p50, k.p50), max(all.p99, k.p99)
 	}
 	series(&point.Series{Rollup: "all", Path: "all"}, all)
-	return pane
+	return point.NewPane(point.Pane{Shard: shard, Start: start, End: start + 10, Kind: kind}, points...)
 }
 
 var busy = []traffic{
@@ -148,13 +148,14 @@ func TestSummary(t *testing.T) {
 	totals.add(paneOf("web1", noon, point.OnTime, busy...))
 	totals.add(paneOf("web1", noon+10, point.OnTime, busy[:3]...))
 	late := paneOf("web1", noon, point.Late, busy[0])
-	for i := range late.Points {
-		late.Points[i].Change = 0
-		if p := &late.Points[i]; p.Metric == pipeline.MetricRequests && (p.Stat == "count" || p.Stat == "2xx") {
+	var points []point.Point
+	for p := range late.All() {
+		if p.Change = 0; p.Metric == pipeline.MetricRequests && (p.Stat == "count" || p.Stat == "2xx") {
 			p.Change = 1 // one more request
 		}
+		points = append(points, p)
 	}
-	totals.add(late)
+	totals.add(point.NewPane(*late, points...))
 	if want := int64(5022 + 4921 + 1); totals.All.Requests != want || totals.Windows != 2 || totals.Routes[0].Requests != 2*3121+1 {
 		t.Errorf("%d requests in %d windows, %d of the first route; want %d in 2", totals.All.Requests, totals.Windows, totals.Routes[0].Requests, want)
 	}

@@ -35,13 +35,12 @@ func (t *Totals) add(pane *point.Pane) {
 
 	var series *point.Series
 	var into *Figures
-	for i := range pane.Points {
-		p := &pane.Points[i]
+	for p := range pane.All() {
 		if p.Series != series {
 			series, into = p.Series, t.figures(p.Series)
 		}
 		if into != nil {
-			into.take(p, p.Change)
+			into.take(&p, p.Change)
 		}
 	}
 }

@@ -101,8 +101,7 @@ func windowOf(pane *point.Pane) *Window {
 	var series *point.Series
 	var is place
 	rollup := ""
-	for i := range pane.Points {
-		p := &pane.Points[i]
+	for p := range pane.All() {
 		if p.Series != series {
 			series = p.Series
 			var r Route
@@ -119,9 +118,9 @@ func windowOf(pane *point.Pane) *Window {
 		}
 		switch is {
 		case overall:
-			w.All.take(p, p.Count)
+			w.All.take(&p, p.Count)
 		case ofRoute:
-			w.Routes[len(w.Routes)-1].take(p, p.Count)
+			w.Routes[len(w.Routes)-1].take(&p, p.Count)
 		}
 	}
 	byRequests(w.Routes)

@@ -35,8 +35,16 @@ type encoder struct {
 
 // position is where an encoder is in the panes.
 type position struct {
-	panes []*point.Pane // yet to be encoded
-	at    int           // the next point of panes[0]
+	panes  []*point.Pane // yet to be encoded
+	reader point.Reader  // of panes[0]
+}
+
+// from returns the position before panes.
+func from(panes []*point.Pane) position {
+	if len(panes) == 0 {
+		return position{}
+	}
+	return position{panes, panes[0].Read()}
 }
 
 func newEncoder(dialect Dialect, prefix string, gauges, stream bool, limit int) *encoder {
@@ -63,32 +71,31 @@ func (e *encoder) reset(p position) {
 func (e *encoder) next() []byte {
 	e.points = 0
 	buf := e.buf[:0]
+	var p point.Point
 	for len(e.panes) > 0 {
 		pane := e.panes[0]
 		if !e.begun {
 			e.begin(pane)
 		}
-		if e.at == len(pane.Points) {
-			e.panes, e.at, e.begun = e.panes[1:], 0, false
+		before := e.reader
+		if !e.reader.Next(&p) {
+			e.position, e.begun = from(e.panes[1:]), false
 			continue
 		}
-		p := &pane.Points[e.at]
-		if !e.wanted(p) {
-			e.at++
+		if !e.wanted(&p) {
 			continue
 		}
 		mark := len(buf)
-		buf = e.append(buf, p)
+		buf = e.append(buf, &p)
 		if len(buf)-1 > e.limit { // a datagram goes without its last newline
 			buf = buf[:mark]
 			if mark > 0 {
-				break // the point is encoded again, into the next packet
+				e.reader = before // the point is encoded again, into the next packet
+				break
 			}
-			e.at++
 			e.oversize++
 			continue
 		}
-		e.at++
 		e.points++
 	}
 	e.buf = buf

@@ -13,7 +13,7 @@ import (
 )
 
 func packets(e *encoder, panes ...*point.Pane) (all []string, points int64) {
-	e.reset(position{panes: panes})
+	e.reset(from(panes))
 	for p := e.next(); p != nil; p = e.next() {
 		all = append(all, string(p))
 		points += e.points
@@ -24,7 +24,7 @@ func packets(e *encoder, panes ...*point.Pane) (all []string, points int64) {
 func TestLines(t *testing.T) {
 	route := series("route", []string{"service", "route", "method"}, []string{"orders", "get.order", "GET"})
 	all := series("all", nil, nil)
-	pane := &point.Pane{Shard: "web1", Start: 1700000000, End: 1700000010, Points: []point.Point{
+	pane := point.NewPane(point.Pane{Shard: "web1", Start: 1700000000, End: 1700000010}, []point.Point{
 		{Series: route, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: 12, Change: 3},
 		{Series: route, Name: &point.Name{Metric: "requests", Stat: "5xx"}, Count: 4},
 		{Series: route, Name: &point.Name{Metric: "latency", Stat: "mean", Kind: point.Gauge}, Value: 0.25},
@@ -33,7 +33,7 @@ func TestLines(t *testing.T) {
 		{Series: route, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: math.Inf(1)},
 		{Series: all, Name: &point.Name{Metric: "response_bytes", Stat: "sum"}, Count: 5, Change: math.MaxInt64},
 		{Series: all, Name: &point.Name{Metric: "latency", Stat: "min", Kind: point.Gauge}, Value: -1.5},
-	}}
+	}...)
 	f := func(dialect Dialect, gauges, stream bool, want ...string) {
 		t.Helper()
 		got, _ := packets(newEncoder(dialect, "gateway", gauges, stream, DefaultPacket), pane)
@@ -69,10 +69,10 @@ func TestOldGauges(t *testing.T) {
 	e := newEncoder(Plain, "g", true, false, DefaultPacket)
 	f := func(shard string, start int64, kind point.PaneKind, gauges bool) {
 		t.Helper()
-		got, _ := packets(e, &point.Pane{Shard: shard, Start: start, Kind: kind, Points: []point.Point{
+		got, _ := packets(e, point.NewPane(point.Pane{Shard: shard, Start: start, Kind: kind}, []point.Point{
 			{Series: all, Name: &point.Name{Metric: "requests", Stat: "count"}, Change: 1},
 			{Series: all, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: 2},
-		}})
+		}...))
 		want := "g." + shard + ".all.requests.count:1|c"
 		if gauges {
 			want += "\ng." + shard + ".all.latency.p99:2|g"
@@ -123,10 +123,11 @@ func TestBounds(t *testing.T) {
 func TestExactFit(t *testing.T) {
 	all := series("all", nil, nil)
 	line := "g.a.all.requests.count:1|c"
-	pane := &point.Pane{Shard: "a"}
+	var points []point.Point
 	for range 10 {
-		pane.Points = append(pane.Points, point.Point{Series: all, Name: &point.Name{Metric: "requests", Stat: "count"}, Change: 1})
+		points = append(points, point.Point{Series: all, Name: &point.Name{Metric: "requests", Stat: "count"}, Change: 1})
 	}
+	pane := point.NewPane(point.Pane{Shard: "a"}, points...)
 	for limit := 3*len(line) + 2; limit < 4*len(line)+3; limit++ {
 		got, _ := packets(newEncoder(Plain, "g", true, false, limit), pane)
 		n := 3
@@ -146,7 +147,7 @@ func TestLongName(t *testing.T) {
 	count := func(s *point.Series) point.Point {
 		return point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Change: 1}
 	}
-	pane := &point.Pane{Shard: "a", Points: []point.Point{count(tall), count(all), count(tall), count(all), count(tall)}}
+	pane := point.NewPane(point.Pane{Shard: "a"}, count(tall), count(all), count(tall), count(all), count(tall))
 	e := newEncoder(Plain, "g", true, false, DefaultPacket)
 	got, points := packets(e, pane)
 	if want := "g.a.all.requests.count:1|c\ng.a.all.requests.count:1|c"; points != 2 || e.oversize != 3 || strings.Join(got, "\n") != want {
@@ -160,7 +161,7 @@ func TestEncodingAllocatesNothing(t *testing.T) {
 		newEncoder(Plain, "gateway", true, false, DefaultPacket), newEncoder(Dog, "gateway", true, true, DefaultPacket),
 	} {
 		if n := testing.AllocsPerRun(100, func() {
-			e.reset(position{panes: panes})
+			e.reset(from(panes))
 			for p := e.next(); p != nil; p = e.next() {
 			}
 		}); n != 0 {
@@ -180,11 +181,11 @@ func FuzzLines(f *testing.F) {
 	dog := regexp.MustCompile(`^gateway\.route\.[a-z]+\.[a-z0-9]+:(-?[1-9][0-9]*\|c|-?[0-9]+(\.[0-9]+)?\|g)\|#shard:[A-Za-z0-9_-]+,service:[A-Za-z0-9_-]+,route:[A-Za-z0-9_-]+$`)
 	f.Fuzz(func(t *testing.T, shard, service, route string, change int64, value float64) {
 		s := series("route", []string{"service", "route"}, []string{service, route})
-		pane := &point.Pane{Shard: shard, Points: []point.Point{
+		pane := point.NewPane(point.Pane{Shard: shard}, []point.Point{
 			{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Change: change},
 			{Series: s, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: value},
 			{Series: s, Name: &point.Name{Metric: "requests", Stat: "2xx"}, Change: 1},
-		}}
+		}...)
 		want := 3
 		if math.IsNaN(value) || math.IsInf(value, 0) {
 			want--
@@ -224,12 +225,12 @@ func BenchmarkEncode(b *testing.B) {
 			b.ReportAllocs()
 			var bytes int64
 			for b.Loop() {
-				e.reset(position{panes: panes})
+				e.reset(from(panes))
 				for p := e.next(); p != nil; p = e.next() {
 					bytes += int64(len(p))
 				}
 			}
-			points := float64(b.N * len(panes[0].Points))
+			points := float64(b.N * panes[0].Len())
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/points, "ns/point")
 			b.ReportMetric(float64(bytes)/points, "bytes/point")
 		})

@@ -31,11 +31,11 @@ func (s *Sink) Send(ctx context.Context, panes []*point.Pane) error {
 	if s.done {
 		return ErrClosed
 	}
-	from := position{panes: panes}
+	begin := from(panes)
 	if s.tried.panes != nil && slices.Equal(s.tried.panes, panes) {
-		from = s.tried.from
+		begin = s.tried.from
 	}
-	err := s.attempt(ctx, from)
+	err := s.attempt(ctx, begin)
 	s.sick = err != nil
 	at := s.enc.position
 	s.enc.position = position{} // panes may be large, and the next Send may be long in coming

@@ -83,21 +83,21 @@ var hostile = []string{
 
 // randomPane returns a pane of about n points. No two of its series have the same path.
 func randomPane(r *rand.Rand, shard string, start int64, n int) *point.Pane {
-	p := &point.Pane{Shard: shard, Start: start, End: start + 10}
+	var points []point.Point
 	paths := map[string]bool{}
-	for len(p.Points) < n {
+	for len(points) < n {
 		s := series("route", []string{"service", "route"}, []string{hostile[r.IntN(len(hostile))], fmt.Sprintf("%s%d", hostile[r.IntN(len(hostile))], r.IntN(1000))})
 		if paths[s.Path] {
 			continue
 		}
 		paths[s.Path] = true
-		p.Points = append(p.Points,
+		points = append(points,
 			point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "count"}, Count: 1 << 40, Change: r.Int64N(1000)},
 			point.Point{Series: s, Name: &point.Name{Metric: "requests", Stat: "5xx"}, Count: 5, Change: r.Int64N(2)},
 			point.Point{Series: s, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: math.Exp(20*r.Float64() - 15)},
 		)
 	}
-	return p
+	return point.NewPane(point.Pane{Shard: shard, Start: start, End: start + 10}, points...)
 }
 
 // sums is what a server should have.
@@ -112,7 +112,7 @@ func (a *sums) add(pane *point.Pane, dialect Dialect) {
 		a.counters, a.gauges = map[string]int64{}, map[string]float64{}
 	}
 	clean := func(s string) string { return string(point.AppendClean(nil, s)) }
-	for _, p := range pane.Points {
+	for p := range pane.All() {
 		name := "gateway." + clean(pane.Shard) + "." + p.Series.Path + "." + p.Metric + "." + p.Stat
 		if dialect == Dog {
 			name = "gateway." + p.Series.Rollup + "." + p.Metric + "." + p.Stat + "|#shard:" + clean(pane.Shard)
@@ -273,7 +273,7 @@ func TestLoss(t *testing.T) {
 }
 
 func onePane(start, change int64) *point.Pane {
-	return &point.Pane{Shard: "a", Start: start, Points: []point.Point{{Series: series("all", nil, nil), Name: &point.Name{Metric: "requests", Stat: "count"}, Change: change}}}
+	return point.NewPane(point.Pane{Shard: "a", Start: start}, point.Point{Series: series("all", nil, nil), Name: &point.Name{Metric: "requests", Stat: "count"}, Change: change})
 }
 
 // TestServerIsAway: each Send to nobody is an error, so that the pipeline says it once and not at every other window; and
@@ -335,7 +335,7 @@ func TestLongNameIsSaidOnce(t *testing.T) {
 	sink := newSink(t, Settings{Address: server.Address})
 	sink.log = slog.New(slog.NewTextHandler(&log, nil))
 	long := slices.Repeat([]string{strings.Repeat("a", 200)}, 9)
-	pane := &point.Pane{Shard: "a", Points: []point.Point{{Series: series("tall", make([]string, 9), long), Name: &point.Name{Metric: "requests", Stat: "count"}, Change: 1}}}
+	pane := point.NewPane(point.Pane{Shard: "a"}, point.Point{Series: series("tall", make([]string, 9), long), Name: &point.Name{Metric: "requests", Stat: "count"}, Change: 1})
 	for range 3 {
 		if err := sink.Send(t.Context(), []*point.Pane{pane}); err != nil {
 			t.Fatal(err)
