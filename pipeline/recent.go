@@ -15,7 +15,8 @@ import (
 type recent struct {
 	key    route.Key
 	seed   uint64
-	places [1 << placeBits]place
+	places []place // a power of two of them
+	shift  uint    // of a hash, to get a place
 
 	any     bool // a chain is quick
 	records [ChunkLines]shaped
@@ -28,7 +29,11 @@ type shaped struct {
 	shape route.Shape
 }
 
-const placeBits = 10
+// How many places there are, as powers of two: at first, and for a log of many series. Those take 2 MB.
+const (
+	fewPlaces  = 10
+	manyPlaces = 14
+)
 
 // place is a series and one of the shapes of its route.
 type place struct {
@@ -42,14 +47,25 @@ func newRecent(seed maphash.Seed, chains []*chain) *recent {
 	for _, c := range chains {
 		k.any = k.any || c.quick
 	}
+	k.resize(fewPlaces)
 	for i := 0; i < len(k.key); i += 8 {
 		binary.LittleEndian.PutUint64(k.key[i:], maphash.Bytes(seed, k.key[:i]))
 	}
 	return k
 }
 
+// resize makes 1<<bits places, all of them empty.
+func (k *recent) resize(bits uint) { k.places, k.shift = make([]place, 1<<bits), 64-bits }
+
+// fit sees to it that so many series mostly have a place each. Call it between tasks.
+func (k *recent) fit(series int) {
+	if 2*series > len(k.places) && len(k.places) < 1<<manyPlaces {
+		k.resize(manyPlaces)
+	}
+}
+
 // clear forgets all series.
-func (k *recent) clear() { clear(k.places[:]) }
+func (k *recent) clear() { clear(k.places) }
 
 // find returns the series of r in c, if it is known, and the place for it.
 func (k *recent) find(c *chain, at *shaped, r *record.Record) (*series, *place) {
@@ -60,7 +76,7 @@ func (k *recent) find(c *chain, at *shaped, r *record.Record) (*series, *place) 
 	if c.methods {
 		hash ^= mix(prefix(r.Method))
 	}
-	p := &k.places[mix(hash)>>(64-placeBits)]
+	p := &k.places[mix(hash)>>k.shift]
 	if p.series == nil || p.series.chain != c || p.shape != at.shape ||
 		c.services && string(r.Service) != p.service || c.methods && string(r.Method) != p.method {
 		return nil, p

@@ -75,6 +75,7 @@ func TestSeriesOfIsTheDictionarys(t *testing.T) {
 			if r.IntN(5000) == 0 {
 				w.recent.clear()
 			}
+			w.recent.fit(i)
 		}
 	}
 	none := &route.Templater{}
@@ -123,6 +124,34 @@ func TestWhatMeetsInAPlace(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestManySeriesHavePlaces: of a log of many series most are found in their places; of another there are few.
+func TestManySeriesHavePlaces(t *testing.T) {
+	f := func(series, places, found int) {
+		t.Helper()
+		p := newTestPipeline(t, Rollup{"a", []Dimension{Service, Route}})
+		w, k := p.workers[0], p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
+		var text []byte
+		for i := range series {
+			text = fmt.Appendf(text, "1700000000000 s /orders/x%xy 200 9 9 client\n", i)
+		}
+		for range 2 {
+			b := &sharedBatch{Batch: &batch.Batch{Partition: k.Partition, Data: text, Next: int64(len(text))}, left: 2, pipe: p}
+			w.process(&task{partition: k, number: k.turn, batch: b, to: b.Next, metrics: true, now: 2e18})
+		}
+		n := 0
+		for i := range w.recent.places {
+			if w.recent.places[i].series != nil {
+				n++
+			}
+		}
+		if len(w.recent.places) != places || n < found {
+			t.Errorf("%d series: %d have one of %d places, want %d of %d", w.series.n, n, len(w.recent.places), found, places)
+		}
+	}
+	f(400, 1<<fewPlaces, 300)
+	f(5000, 1<<manyPlaces, 4000)
 }
 
 // TestForgottenSeriesAreNotRecent: what the dictionary has forgotten is in no place.

@@ -115,6 +115,7 @@ func (w *worker) process(t *task) {
 	if w.series.tidy(w.taskNumber) {
 		w.recent.clear()
 	}
+	w.recent.fit(w.series.n)
 }
 
 // forward hands the task's records over, and waits for room. A record lane's worker does nothing else.
