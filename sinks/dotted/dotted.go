@@ -1,4 +1,4 @@
-// Package dotted makes the names under which points go to Graphite and StatsD:
+// Package dotted makes the names under which points go to Graphite and StatsD, and writes their numbers. The names:
 //
 //	{prefix}.{shard}.{rollup}.{dimension values…}.{metric}.{stat}           plain
 //	{prefix}.{rollup}.{metric}.{stat} with the tags shard and one a dimension    tagged

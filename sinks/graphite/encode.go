@@ -12,7 +12,7 @@ import (
 // Bounds of packets.
 const (
 	maxDatagram = 1432     // bytes: an Ethernet frame's 1500 less the headers of IPv6, UDP and a tunnel
-	maxPiece    = 16 << 10 // bytes of a stream written at once: with TLS, one record
+	maxPiece    = 64 << 10 // bytes of a stream written at once: each write may wake the reader
 	maxPickle   = 64 << 10 // bytes of a pickle message; carbon's own limit is 1 MiB
 	maxBatch    = 500      // points of a pickle message, as carbon-relay's own default
 )
@@ -20,10 +20,11 @@ const (
 // encoder turns panes into packets: whole lines of the plaintext protocol, or one pickle message each. It allocates only
 // until its buffer has grown. It belongs to one goroutine.
 type encoder struct {
-	names  *dotted.Names
-	pickle bool
-	limit  int // most bytes of a packet, without pickleEnd
-	batch  int // most points of a packet
+	names   *dotted.Names
+	numbers dotted.Numbers
+	pickle  bool
+	limit   int // most bytes of a packet, without pickleEnd
+	batch   int // most points of a packet
 
 	panes  []*point.Pane // yet to be encoded
 	reader point.Reader  // of panes[0], when begun
@@ -130,7 +131,7 @@ func (e *encoder) appendLine(buf []byte, p *point.Point) []byte {
 	if p.Kind == point.Counter {
 		buf = strconv.AppendInt(buf, p.Count, 10)
 	} else {
-		buf = strconv.AppendFloat(buf, p.Value+0, 'f', -1, 64) // +0 makes -0 a 0
+		buf = e.numbers.Append(buf, p.Value)
 	}
 	return append(buf, e.stamp...)
 }

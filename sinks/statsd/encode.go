@@ -9,12 +9,13 @@ import (
 )
 
 // maxPiece is how many bytes of a stream are written at once.
-const maxPiece = 16 << 10
+const maxPiece = 64 << 10
 
 // encoder turns panes into packets of whole lines. It allocates only until its buffer has grown and for each new shard. It
 // belongs to one goroutine.
 type encoder struct {
 	names    *dotted.Names
+	numbers  dotted.Numbers
 	absolute bool // a gauge's sign is part of its value; else it means a change
 	gauges   bool
 	stream   bool
@@ -149,7 +150,7 @@ func (e *encoder) append(buf []byte, p *point.Point) []byte {
 		buf = e.end(buf, "|g")
 	}
 	buf = append(e.names.Append(buf, p), ':')
-	buf = strconv.AppendFloat(buf, p.Value+0, 'f', -1, 64) // +0 makes -0 a 0
+	buf = e.numbers.Append(buf, p.Value)
 	return e.end(buf, "|g")
 }
 
