@@ -33,11 +33,17 @@ build: ## bin/gatemeter, one static binary
 	$(BUILD) -o bin/gatemeter ./cmd/gatemeter
 
 .PHONY: test
-test: install-servers lint test-unit test-fuzz test-e2e ## everything but the large runs; needs Debian 12 and apt-get for its servers
+test: install-servers lint test-unit test-allocations test-fuzz test-e2e ## everything but the large runs; needs Debian 12 and apt-get for its servers
 
 .PHONY: test-unit
 test-unit: ## unit, property and golden tests under the race detector; needs a C compiler
 	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -vxE "$$($(GO) list $(SERVERS) | paste -sd '|')")
+
+# With the profile calls are put in line that are not without, and what is passed to them may then have to be allocated.
+.PHONY: test-allocations
+test-allocations: ## that steady state allocates nothing, in code that is compiled as the binary is
+	$(GO) test -pgo=$(CURDIR)/cmd/gatemeter/default.pgo -run Alloc \
+	  $$(grep -rl --include='*_test.go' AllocsPerRun parsers pipeline sinks sources | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
 # A target is found by its name; the package that has it by go test -list, so none can be forgotten. Two at a time, as one uses
 # little more than a core. Inputs of new coverage are hardly made smaller: by itself that takes up to a minute for each, nearly all the time.

@@ -119,7 +119,7 @@ func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20
 
 // authority returns the host and port of a URL; what has no scheme is one already.
 func authority(v []byte) []byte {
-	if i := bytes.Index(v[:min(len(v), 16)], []byte("://")); i >= 0 {
+	if i := SchemeEnd(v); i >= 0 {
 		v = v[i+3:]
 		if j := bytes.IndexByte(v, '/'); j > 0 {
 			v = v[:j:j]

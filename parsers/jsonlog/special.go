@@ -79,7 +79,7 @@ func splitPort(v []byte) (host, port []byte) {
 
 // authorityOf returns `10.0.0.1:80` of `http://10.0.0.1:80/x`, and what is no URL as it is.
 func authorityOf(v []byte) []byte {
-	i := bytes.Index(v, []byte("://"))
+	i := field.SchemeEnd(v)
 	if i < 0 {
 		return v
 	}
