@@ -42,8 +42,9 @@ test-unit: ## unit, property and golden tests under the race detector; needs a C
 # With the profile calls are put in line that are not without, and what is passed to them may then have to be allocated.
 .PHONY: test-allocations
 test-allocations: ## that steady state allocates nothing, in code that is compiled as the binary is
-	$(GO) test -pgo=$(CURDIR)/cmd/gatemeter/default.pgo -run Alloc \
-	  $$(grep -rl --include='*_test.go' AllocsPerRun parsers pipeline sinks sources | xargs -n1 dirname | sort -u | sed 's|^|./|')
+	@files=$$(grep -rl --include='*_test.go' AllocsPerRun parsers pipeline sinks sources); \
+	tests=$$(awk '/^func Test/ { sub(/\(.*/, "", $$2); name = $$2 } /AllocsPerRun/ { print "^" name "$$" }' $$files | sort -u | paste -sd '|'); \
+	$(GO) test -pgo=$(CURDIR)/cmd/gatemeter/default.pgo -run "$$tests" $$(dirname $$files | sort -u | sed 's|^|./|')
 
 # A target is found by its name; the package that has it by go test -list, so none can be forgotten. Two at a time, as one uses
 # little more than a core. Inputs of new coverage are hardly made smaller: by itself that takes up to a minute for each, nearly all the time.

@@ -57,9 +57,9 @@ func newRecent(seed maphash.Seed, chains []*chain) *recent {
 // resize makes 1<<bits places, all of them empty.
 func (k *recent) resize(bits uint) { k.places, k.shift = make([]place, 1<<bits), 64-bits }
 
-// fit sees to it that so many series mostly have a place each. Call it between tasks.
+// fit sees to it that so many series mostly have a place each; places never become fewer. Call it between tasks.
 func (k *recent) fit(series int) {
-	if 2*series > len(k.places) && len(k.places) < 1<<manyPlaces {
+	if k.any && 2*series > len(k.places) && len(k.places) < 1<<manyPlaces {
 		k.resize(manyPlaces)
 	}
 }

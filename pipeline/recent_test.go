@@ -151,7 +151,15 @@ func TestManySeriesHavePlaces(t *testing.T) {
 		}
 	}
 	f(400, 1<<fewPlaces, 300)
+	f(600, 1<<manyPlaces, 580)
 	f(5000, 1<<manyPlaces, 4000)
+
+	p := newTestPipeline(t, Rollup{"a", []Dimension{Service}}) // is never looked up in places
+	if k := p.workers[0].recent; len(k.places) > 1<<fewPlaces {
+		t.Errorf("%d places", len(k.places))
+	} else if k.fit(10_000); len(k.places) > 1<<fewPlaces {
+		t.Errorf("%d places that nobody uses", len(k.places))
+	}
 }
 
 // TestForgottenSeriesAreNotRecent: what the dictionary has forgotten is in no place.

@@ -35,8 +35,12 @@ func TestRows(t *testing.T) {
 		}
 		kinds[fmt.Sprint(names.row)] = true
 	}
-	if len(kinds) <= maxShared || len(names.lists) != maxShared {
-		t.Errorf("%d kinds of rows, %d lists are remembered", len(kinds), len(names.lists))
+	different := map[string]bool{}
+	for _, list := range names.lists {
+		different[fmt.Sprint(list)] = true
+	}
+	if len(kinds) <= maxShared || len(names.lists) != maxShared || len(different) != maxShared || !different[fmt.Sprint(names.row)] {
+		t.Errorf("%d kinds of rows, %d lists are remembered, %d different ones", len(kinds), len(names.lists), len(different))
 	}
 }
 

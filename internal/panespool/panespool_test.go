@@ -84,6 +84,25 @@ func TestKeepsPanesInOrder(t *testing.T) {
 	}
 }
 
+// TestReadsSome: what is read at a time is bounded, however much there is.
+func TestReadsSome(t *testing.T) {
+	s := open(t, t.TempDir(), nil)
+	const panes, points = 10, 20_000
+	for i := range int64(panes) {
+		if err := s.Append(t.Context(), []*point.Pane{pane(i, points)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, _, err := s.Read(5000)
+	n := 0
+	for _, p := range got {
+		n += p.Len()
+	}
+	if err != nil || n < 5000 || n > panes*points/2 {
+		t.Errorf("%d points, want some of %d: %v", n, panes*points, err)
+	}
+}
+
 func TestBounds(t *testing.T) {
 	s := open(t, t.TempDir(), func(s *Settings) { s.MaxBytes = 8 << 20 })
 	for i := range int64(60) {

@@ -129,8 +129,8 @@ func Origin(r *record.Record, url []byte) {
 	}
 }
 
-// SchemeEnd returns where in the first 16 bytes of v `://` begins, -1 where it does not. It is a loop: with the compiler's profile a call of
-// bytes.Index is put in line, and then what is searched for is allocated each time.
+// SchemeEnd returns where in the first 16 bytes of v `://` begins, -1 where it does not. It is a loop: where the compiler's profile has a call
+// of bytes.Index put in line, what is searched for is allocated each time.
 func SchemeEnd(v []byte) int {
 	for i := range max(0, min(len(v), 16)-2) {
 		if v[i] == ':' && v[i+1] == '/' && v[i+2] == '/' {
@@ -146,9 +146,9 @@ func splitAuthority(r *record.Record, url []byte, i int) []byte {
 	if len(r.Scheme) == 0 {
 		r.Scheme = url[:i:i]
 	}
-	end := 0
-	for end < len(rest) && rest[end] != '/' && rest[end] != '?' {
-		end++
+	end := bytes.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
 	}
 	if len(r.Domain) == 0 {
 		r.Domain = Host(rest[bytes.LastIndexByte(rest[:end], '@')+1 : end : end])

@@ -2,12 +2,30 @@ package field
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
+
+// TestSchemeEnd: it finds what bytes.Index does.
+func TestSchemeEnd(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200_000 {
+		v := make([]byte, r.IntN(22))
+		for i := range v {
+			v[i] = ":/a"[r.IntN(3)]
+		}
+		if got, want := SchemeEnd(v), bytes.Index(v[:min(len(v), 16)], []byte("://")); got != want {
+			t.Fatalf("in %q at %d, want %d", v, got, want)
+		}
+	}
+	if got := SchemeEnd([]byte("https://host/")); got != 5 {
+		t.Errorf("at %d", got)
+	}
+}
 
 // splitSlowly is SplitRequest without a look at the protocols that nearly all requests have.
 func splitSlowly(r *record.Record, request []byte) {

@@ -55,10 +55,10 @@ func (p *Pane) appendRow(b []byte, r *row) []byte {
 		b = appendString(b, name.Metric)
 		b = appendString(b, name.Stat)
 		b = append(b, byte(name.Kind))
-		if n := p.values[r.first+i]; name.Kind == Counter {
-			b = binary.AppendVarint(b, n)
-		} else {
+		if n := p.values[r.first+i]; name.Kind == Gauge {
 			b = binary.LittleEndian.AppendUint64(b, uint64(n))
+		} else {
+			b = binary.AppendVarint(b, n)
 		}
 	}
 	return b
@@ -75,9 +75,9 @@ func DecodePart(part []byte) (*Pane, error) {
 	if len(part) < 2 || part[0] != version {
 		return nil, fmt.Errorf("decode pane: version %.1x: %w", part[:min(len(part), 1)], errPart)
 	}
-	d := decoder{rest: part[2:], texts: map[string]string{}, names: map[Name]*Name{}}
+	d := decoder{rest: part[2:], texts: map[string]string{}, known: map[Name]*Name{}}
 	p := &Pane{Kind: PaneKind(part[1]), Shard: d.text(), Start: d.signed(), End: d.signed()}
-	var all Builder
+	var b Builder
 	for len(d.rest) > 0 && !d.bad {
 		s := &Series{Rollup: d.text()}
 		dimensions := d.number()
@@ -91,35 +91,38 @@ func DecodePart(part []byte) (*Pane, error) {
 			s.Values = append(s.Values, d.text())
 		}
 		s.Path = d.text()
-		var names []*Name
+		d.row = d.row[:0]
 		for range d.number() {
 			if d.bad || len(d.rest) == 0 {
 				return nil, fmt.Errorf("decode pane: %w", errPart)
 			}
 			name := d.name()
-			if names = append(names, name); name.Kind == Counter {
-				n := d.signed()
-				all.Counter(n, n)
+			if d.row = append(d.row, name); name.Kind == Gauge {
+				b.Gauge(d.float())
 			} else {
-				all.Gauge(d.float())
+				n := d.signed()
+				b.Counter(n, n)
 			}
 		}
-		all.Row(s, d.list(names))
+		if len(d.row) > 0 {
+			b.Row(s, d.names())
+		}
 	}
 	if d.bad || p.Kind > Early {
 		return nil, fmt.Errorf("decode pane: %w", errPart)
 	}
-	all.Pane(p)
+	b.Pane(p)
 	return p, nil
 }
 
-// decoder reads what appendSeries writes. Once bad, it gives zeros.
+// decoder reads what appendRow writes. Once bad, it gives zeros.
 type decoder struct {
 	rest  []byte
 	bad   bool
 	texts map[string]string // met before: most are the same few
-	names map[Name]*Name    // the same
-	row   []*Name           // those of the row before
+	known map[Name]*Name    // the same
+	row   []*Name           // of the row at hand
+	last  []*Name           // of the row before
 }
 
 func (d *decoder) fail() { d.rest, d.bad = nil, true }
@@ -162,20 +165,24 @@ func (d *decoder) text() string {
 
 func (d *decoder) name() *Name {
 	n := Name{d.text(), d.text(), Kind(d.octet())}
-	known := d.names[n]
+	if n.Kind > Gauge {
+		d.fail()
+	}
+	known := d.known[n]
 	if known == nil {
-		known = &n
-		d.names[n] = known
+		k := n
+		known = &k
+		d.known[n] = known
 	}
 	return known
 }
 
-// list returns names, the list of the row before if that is the same.
-func (d *decoder) list(names []*Name) []*Name {
-	if !slices.Equal(d.row, names) {
-		d.row = names
+// names returns d.row, which is the list of the row before where that is the same.
+func (d *decoder) names() []*Name {
+	if !slices.Equal(d.last, d.row) {
+		d.last = slices.Clone(d.row)
 	}
-	return d.row
+	return d.last
 }
 
 func (d *decoder) octet() byte {

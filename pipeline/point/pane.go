@@ -47,7 +47,7 @@ func (p *Pane) All() iter.Seq[Point] {
 // Reader reads a pane's points one by one. A copy goes on from where the original was. It belongs to one goroutine.
 type Reader struct {
 	pane    *Pane
-	row, at int // the next point: in its row
+	row, at int // of the next point: its row, and which of that row's
 }
 
 // Next sets p to the next point, and returns false when there is none.
@@ -75,7 +75,7 @@ func (r *Reader) Next(p *Point) bool {
 	return false
 }
 
-// Builder makes panes. It keeps its memory from one to the next. It belongs to one goroutine.
+// Builder makes panes. It keeps its memory, that of the largest pane so far, from one to the next. It belongs to one goroutine.
 type Builder struct {
 	rows    []row
 	values  []int64
@@ -112,9 +112,9 @@ func (b *Builder) Row(s *Series, names []*Name) int {
 	return len(b.rows) - 1
 }
 
-// Again adds a row for s with the names and numbers of another.
-func (b *Builder) Again(s *Series, of int) int {
-	b.add(row{s, b.rows[of].names, b.rows[of].first})
+// Again adds a row for s with the names and numbers of a row before, and returns its number.
+func (b *Builder) Again(s *Series, as int) int {
+	b.add(row{s, b.rows[as].names, b.rows[as].first})
 	return len(b.rows) - 1
 }
 
@@ -125,7 +125,10 @@ func (b *Builder) add(r row) {
 
 // Pane gives p the rows, and begins anew. p has memory of its own.
 func (b *Builder) Pane(p *Pane) {
-	p.rows, p.values, p.points = slices.Clone(b.rows), slices.Clone(b.values), b.points
+	if b.begin != len(b.values) {
+		panic("BUG: values of no row")
+	}
+	p.rows, p.values, p.changes, p.points = slices.Clone(b.rows), slices.Clone(b.values), nil, b.points
 	if len(b.changes) > 0 {
 		p.changes = slices.Clone(b.changes)
 	}
@@ -133,7 +136,7 @@ func (b *Builder) Pane(p *Pane) {
 	b.rows, b.values, b.changes, b.begin, b.points = b.rows[:0], b.values[:0], b.changes[:0], 0, 0
 }
 
-// NewPane returns p with these points, of which those of a series follow one another.
+// NewPane returns p with these points, of which those of a series follow one another. It is for tests: elsewhere a Builder saves memory.
 func NewPane(p Pane, points ...Point) *Pane {
 	var b Builder
 	for len(points) > 0 {

@@ -73,6 +73,21 @@ func namesOf(row []Point) (names []*Name) {
 	return names
 }
 
+// TestAnotherPane: of a pane that is copied to make another nothing is left in that.
+func TestAnotherPane(t *testing.T) {
+	s, name := &Series{}, &Name{Metric: "requests", Stat: "count"}
+	p := NewPane(Pane{Shard: "a"}, Point{Series: s, Name: name, Count: 9, Change: 2})
+	again := NewPane(*p, Point{Series: s, Name: name, Count: 7, Change: 7}, Point{Series: s, Name: name, Count: 8, Change: 8})
+	for k := range again.All() {
+		if k.Change != k.Count {
+			t.Errorf("%+v", k)
+		}
+	}
+	if again.Shard != "a" || again.Len() != 2 || p.Len() != 1 {
+		t.Errorf("%+v of %+v", again, p)
+	}
+}
+
 // TestReaderGoesOn: a copy of a reader is where the reader was, also between rows.
 func TestReaderGoesOn(t *testing.T) {
 	pane := samplePane(3)
@@ -108,14 +123,19 @@ func TestReadingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestRowOfOtherNames: a row must have a number for each name.
+// TestRowOfOtherNames: a row must have a number for each name, and each number a row.
 func TestRowOfOtherNames(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("no panic")
-		}
-	}()
-	var b Builder
-	b.Counter(1, 1)
-	b.Row(&Series{}, nil)
+	f := func(end func(*Builder)) {
+		t.Helper()
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		var b Builder
+		b.Counter(1, 1)
+		end(&b)
+	}
+	f(func(b *Builder) { b.Row(&Series{}, nil) })
+	f(func(b *Builder) { b.Pane(&Pane{}) })
 }

@@ -1,7 +1,8 @@
 // Package point holds what metric sinks get: panes, which are lists of points.
 //
 // A pane of ten thousand series has a quarter of a million points, and several panes are in memory at a time. So it keeps a number of eight
-// bytes for each, without pointers, and the series and the names once a row; a Reader makes points of them one by one, a Builder makes panes.
+// bytes for each (two, where sinks have had part of some counter before), without pointers, and series and names once a row. A Reader makes
+// points of them one by one; a Builder makes panes.
 //
 // It is a leaf: it imports nothing of this module.
 package point

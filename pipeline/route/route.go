@@ -192,13 +192,10 @@ func appendLong(dst, path []byte) []byte {
 	return dst[:min(len(dst), start+maxRoute)]
 }
 
-// slash is never written.
-var slash = []byte("/")
-
 // ofURL returns the path of `http://host/path` and "/" for an empty one, nil for what is no path.
 func ofURL(target []byte) []byte {
 	if len(target) == 0 {
-		return slash
+		return []byte("/")
 	}
 	i := bytes.Index(target[:min(len(target), 16)], []byte("://"))
 	if i < 0 {
@@ -206,7 +203,7 @@ func ofURL(target []byte) []byte {
 	}
 	target = target[i+3:]
 	if i = bytes.IndexByte(target, '/'); i < 0 {
-		return slash
+		return []byte("/")
 	}
 	return target[i:]
 }

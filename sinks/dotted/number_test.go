@@ -40,6 +40,23 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// TestNumbersAreRemembered: what was written is there, until another takes its place.
+func TestNumbersAreRemembered(t *testing.T) {
+	var m Numbers
+	for i := range 100 {
+		m.Append(nil, float64(i)/8)
+	}
+	n := 0
+	for i := range m.places {
+		if k := &m.places[i]; k.n > 0 && string(k.text[:k.n]) == strconv.FormatFloat(math.Float64frombits(k.bits), 'f', -1, 64) {
+			n++
+		}
+	}
+	if n < 80 {
+		t.Errorf("%d of 100 are remembered", n)
+	}
+}
+
 func TestNumbersAllocateNothing(t *testing.T) {
 	var m Numbers
 	dst, v := make([]byte, 0, 400), 0.1

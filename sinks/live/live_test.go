@@ -143,6 +143,15 @@ func TestLine(t *testing.T) {
 	golden(t, "lines", b)
 }
 
+// TestWindowIsWhole: the window on the screen is all of it, and not what is new.
+func TestWindowIsWhole(t *testing.T) {
+	all := &point.Series{Rollup: "all", Path: "all"}
+	w := windowOf(point.NewPane(point.Pane{Kind: point.Late}, point.Point{Series: all, Name: &point.Name{Metric: pipeline.MetricRequests, Stat: "count"}, Count: 10, Change: 1}))
+	if w.All.Requests != 10 {
+		t.Errorf("%d requests, want 10", w.All.Requests)
+	}
+}
+
 func TestSummary(t *testing.T) {
 	totals := newTotals()
 	totals.add(paneOf("web1", noon, point.OnTime, busy...))

@@ -106,6 +106,9 @@ func (c *Conn) Use(ctx context.Context) (stop func() bool) {
 	})
 }
 
+// maxRecord is how many bytes are written to a TLS stream in WriteTimeout: one record. What a server has taken of more cannot be told.
+const maxRecord = 16 << 10
+
 // Write writes all of p: a part of the stream, or one datagram. ctx is the one given to Use. A stream goes on as long as the
 // server takes a byte now and then, however slowly; without one for WriteTimeout it fails.
 func (c *Conn) Write(ctx context.Context, p []byte) error {
@@ -121,9 +124,16 @@ func (c *Conn) Write(ctx context.Context, p []byte) error {
 		if err := ctx.Err(); err != nil { // asked after the deadline was set, as Use may have set one just before
 			return err
 		}
-		n, err := c.out.Write(p)
+		piece := p
+		if c.out != c.raw {
+			piece = p[:min(len(p), maxRecord)]
+		}
+		n, err := c.out.Write(piece)
 		if err == nil {
-			return nil
+			if p = p[n:]; len(p) == 0 {
+				return nil
+			}
+			continue
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -10,10 +10,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatemeter/gatemeter/internal/strict/graphite"
@@ -82,6 +85,42 @@ func (a *authority) pool(t *testing.T) *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(data)
 	return pool
+}
+
+// sluggish is a connection of which little is read at a time.
+type sluggish struct{ net.Conn }
+
+func (s sluggish) Read(p []byte) (int, error) {
+	time.Sleep(3 * time.Millisecond) // fake time
+	return s.Conn.Read(p[:min(len(p), 512)])
+}
+
+// TestSlowTLS: a server that takes a little now and then is written to, however long that takes in all.
+func TestSlowTLS(t *testing.T) {
+	cert := newAuthority(t).issue(t, "carbon")
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		c := &Conn{
+			target: &Target{scheme: "tls", set: Settings{WriteTimeout: 250 * time.Millisecond}},
+			raw:    near, out: tls.Client(near, &tls.Config{InsecureSkipVerify: true}),
+		}
+		read := make(chan int64)
+		go func() {
+			n, _ := io.Copy(io.Discard, tls.Server(sluggish{far}, &tls.Config{Certificates: []tls.Certificate{cert}}))
+			read <- n
+		}()
+		start := time.Now()
+		if err := c.Write(t.Context(), make([]byte, 200<<10)); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took < time.Second {
+			t.Errorf("the server has taken all in %v", took)
+		}
+		c.Abort()
+		if n := <-read; n != 200<<10 {
+			t.Errorf("%d bytes were read", n)
+		}
+	})
 }
 
 // TestTLS: a line arrives, or the connection fails, and never is a server trusted that should not be.

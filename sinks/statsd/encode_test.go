@@ -93,6 +93,21 @@ func TestOldGauges(t *testing.T) {
 	f("a", 120, point.OnTime, true)
 }
 
+// TestTwoShards: each pane's points have its own shard's name.
+func TestTwoShards(t *testing.T) {
+	all := series("all", nil, nil)
+	pane := func(shard string) *point.Pane {
+		return point.NewPane(point.Pane{Shard: shard, Start: 10},
+			point.Point{Series: all, Name: &point.Name{Metric: "requests", Stat: "count"}, Change: 1},
+			point.Point{Series: all, Name: &point.Name{Metric: "latency", Stat: "p99", Kind: point.Gauge}, Value: 2})
+	}
+	got, _ := packets(newEncoder(Plain, "g", true, false, DefaultPacket), pane("a"), pane("b"))
+	const want = "g.a.all.requests.count:1|c\ng.a.all.latency.p99:2|g\ng.b.all.requests.count:1|c\ng.b.all.latency.p99:2|g"
+	if strings.Join(got, "---") != want {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestBounds(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	panes := []*point.Pane{randomPane(r, "a", 10, 3000), {Shard: "empty"}, randomPane(r, "b", 20, 1), randomPane(r, "a", 30, 2000)}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -396,6 +397,25 @@ func TestSameSendAgain(t *testing.T) {
 			t.Errorf("%s: %q", network, v)
 		}
 	}
+}
+
+// TestWhereSendingBeginsAgain: of a stream nobody knows what was read, so all is sent again; of datagrams, what did not arrive.
+func TestWhereSendingBeginsAgain(t *testing.T) {
+	panes := []*point.Pane{onePane(1, 1), onePane(2, 1), onePane(3, 1), onePane(4, 1)}
+	f := func(address string, err error, want []*point.Pane) {
+		t.Helper()
+		sink := newSink(t, Settings{Address: address})
+		sink.back(err, from(panes), from(panes[1:]), from(panes[2:]))
+		if !slices.Equal(sink.enc.panes, want) {
+			t.Errorf("%s: %d of %d panes are sent again after %v, want %d", address, len(sink.enc.panes), len(panes), err, len(want))
+		}
+	}
+	cut := errors.New("cut")
+	f("tcp://127.0.0.1:1", cut, panes)
+	f("tcp://127.0.0.1:1", syscall.ECONNREFUSED, panes)
+	f("udp://127.0.0.1:1", syscall.ECONNREFUSED, panes[1:])
+	f("udp://127.0.0.1:1", cut, panes[2:])
+	f("unixgram:///run/none.sock", cut, panes[2:])
 }
 
 // TestTCPServerRestarts: panes are not written into a dead connection.
