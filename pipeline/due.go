@@ -10,8 +10,8 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/point"
 )
 
-// takeDue takes from the workers what is due of s, and notes for the collector what cannot change any more. A window that was sent before is due when there
-// is more of it.
+// takeDue takes from the workers what is due of s, and notes for the collector what cannot change any more. A window that was sent before is
+// due when there is more of it.
 func (p *Pipeline) takeDue(e *epoch, s *shard, end bool) {
 	cfg := p.windows
 	starts := p.openWindows(s)

@@ -6,8 +6,8 @@ import (
 	"github.com/gatemeter/gatemeter/pipeline/record"
 )
 
-// series is one combination of a chain's finest dimension values, as one worker knows it. The worker owns it, and between tasks the dispatcher does;
-// slot belongs to the collector.
+// series is one combination of a chain's finest dimension values, as one worker knows it. The worker owns it, and between tasks the
+// dispatcher does; slot belongs to the collector.
 type series struct {
 	chain *chain
 	key   string // see appendKeyPart

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -191,12 +192,9 @@ func (s graphiteSink) Send(_ context.Context, panes []*point.Pane) error {
 					s.kinds[pane.Kind]++
 				}
 				at := strconv.FormatInt(pane.Start, 10)
-				i := 0
-				for p := range pane.All() {
-					if i >= pane.Len()*half/2 && i < pane.Len()*(half+1)/2 {
-						s.graphite[s.label(pane)+nameOf(&p, at)] = valueOf(p.Count, p.Value)
-					}
-					i++
+				points := slices.Collect(pane.All())
+				for _, p := range points[len(points)*half/2 : len(points)*(half+1)/2] {
+					s.graphite[s.label(pane)+nameOf(&p, at)] = valueOf(p.Count, p.Value)
 				}
 			})
 			if err != nil {

@@ -265,4 +265,4 @@ func isAddress(v []byte) bool {
 	return ok
 }
 
-func isURL(v []byte) bool { return bytes.Contains(v[:min(len(v), 16)], []byte("://")) }
+func isURL(v []byte) bool { return field.SchemeEnd(v) >= 0 }

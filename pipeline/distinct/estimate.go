@@ -12,8 +12,8 @@ const (
 )
 
 // estimate returns sketch.Estimate, which raises two to a power for each register: that took a twelfth of the time that Kong's lines take in
-// all. Here registers are counted by their values, of which there are few, as the sketch's binary form gives them. The formula is LogLog-Beta's (Qin, Kim, Tung 2016), with its constants for 2^12
-// registers.
+// all. Here registers are counted by their values, of which there are few, as the sketch's binary form gives them. The formula is
+// LogLog-Beta's (Qin, Kim, Tung 2016), with its constants for 2^12 registers.
 func estimate(sketch *hyperloglog.Sketch) int64 {
 	var room [header + registers]byte
 	b, err := sketch.AppendBinary(room[:0])

@@ -170,7 +170,7 @@ func (d *decoder) name() *Name {
 	}
 	known := d.known[n]
 	if known == nil {
-		k := n
+		k := n // a copy, so that n is not allocated for each point
 		known = &k
 		d.known[n] = known
 	}

@@ -81,7 +81,6 @@ type Builder struct {
 	values  []int64
 	changes []int64 // as long as values once a counter's change was not its full value; else empty
 	begin   int     // where the values of the row at hand begin
-	points  int
 }
 
 // Counter adds a counter to the row at hand: its full value, and that less what discarding sinks have of it.
@@ -102,25 +101,21 @@ func (b *Builder) Gauge(value float64) {
 	}
 }
 
-// Row ends the row at hand: what was added since the last are s's points, with these names. names must not change any more. It returns the row's number.
+// Row ends the row at hand: what was added since the last are s's points, with these names. names must not change any more. It returns the
+// row's number.
 func (b *Builder) Row(s *Series, names []*Name) int {
 	if b.begin+len(names) != len(b.values) {
 		panic("BUG: a row has other names than values")
 	}
-	b.add(row{s, names, b.begin})
+	b.rows = append(b.rows, row{s, names, b.begin})
 	b.begin = len(b.values)
 	return len(b.rows) - 1
 }
 
 // Again adds a row for s with the names and numbers of a row before, and returns its number.
 func (b *Builder) Again(s *Series, as int) int {
-	b.add(row{s, b.rows[as].names, b.rows[as].first})
+	b.rows = append(b.rows, row{s, b.rows[as].names, b.rows[as].first})
 	return len(b.rows) - 1
-}
-
-func (b *Builder) add(r row) {
-	b.rows = append(b.rows, r)
-	b.points += len(r.names)
 }
 
 // Pane gives p the rows, and begins anew. p has memory of its own.
@@ -128,12 +123,15 @@ func (b *Builder) Pane(p *Pane) {
 	if b.begin != len(b.values) {
 		panic("BUG: values of no row")
 	}
-	p.rows, p.values, p.changes, p.points = slices.Clone(b.rows), slices.Clone(b.values), nil, b.points
+	p.rows, p.values, p.changes, p.points = slices.Clone(b.rows), slices.Clone(b.values), nil, 0
 	if len(b.changes) > 0 {
 		p.changes = slices.Clone(b.changes)
 	}
+	for i := range p.rows {
+		p.points += len(p.rows[i].names)
+	}
 	clear(b.rows)
-	b.rows, b.values, b.changes, b.begin, b.points = b.rows[:0], b.values[:0], b.changes[:0], 0, 0
+	b.rows, b.values, b.changes, b.begin = b.rows[:0], b.values[:0], b.changes[:0], 0
 }
 
 // NewPane returns p with these points, of which those of a series follow one another. It is for tests: elsewhere a Builder saves memory.

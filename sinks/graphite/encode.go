@@ -55,7 +55,7 @@ func newEncoder(protocol Protocol, prefix string, tags, stream bool) *encoder {
 
 // reset starts over with panes.
 func (e *encoder) reset(panes []*point.Pane) {
-	e.panes, e.reader, e.begun = panes, point.Reader{}, false
+	e.panes, e.begun = panes, false
 	e.notFinite, e.oversize = 0, 0
 }
 
@@ -76,7 +76,7 @@ func (e *encoder) next() []byte {
 		}
 		before := e.reader
 		if !e.reader.Next(&p) {
-			e.panes, e.reader, e.begun = e.panes[1:], point.Reader{}, false
+			e.panes, e.begun = e.panes[1:], false
 			continue
 		}
 		if p.Kind == point.Gauge && (math.IsNaN(p.Value) || math.IsInf(p.Value, 0)) {

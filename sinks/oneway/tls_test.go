@@ -87,11 +87,14 @@ func (a *authority) pool(t *testing.T) *x509.CertPool {
 	return pool
 }
 
-// sluggish is a connection of which little is read at a time.
-type sluggish struct{ net.Conn }
+// sluggish is a connection of which little is read at a time, once a tick.
+type sluggish struct {
+	net.Conn
+	tick <-chan time.Time
+}
 
 func (s sluggish) Read(p []byte) (int, error) {
-	time.Sleep(3 * time.Millisecond) // fake time
+	<-s.tick
 	return s.Conn.Read(p[:min(len(p), 512)])
 }
 
@@ -104,9 +107,11 @@ func TestSlowTLS(t *testing.T) {
 			target: &Target{scheme: "tls", set: Settings{WriteTimeout: 250 * time.Millisecond}},
 			raw:    near, out: tls.Client(near, &tls.Config{InsecureSkipVerify: true}),
 		}
+		tick := time.NewTicker(3 * time.Millisecond) // of the bubble's clock
+		defer tick.Stop()
 		read := make(chan int64)
 		go func() {
-			n, _ := io.Copy(io.Discard, tls.Server(sluggish{far}, &tls.Config{Certificates: []tls.Certificate{cert}}))
+			n, _ := io.Copy(io.Discard, tls.Server(sluggish{far, tick.C}, &tls.Config{Certificates: []tls.Certificate{cert}}))
 			read <- n
 		}()
 		start := time.Now()
