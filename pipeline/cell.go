@@ -1,197 +1,84 @@
 package pipeline
 
-import (
-	"slices"
-
-	"github.com/gatemeter/gatemeter/pipeline/distinct"
-	"github.com/gatemeter/gatemeter/pipeline/histogram"
-)
-
-// counters are the parts of a value that add up. All are integers: sums do not depend on their order.
-type counters struct {
-	requests  int64
-	classes   [6]int64 // by classOf
-	throttled int64    // status 429
-
-	cacheHit, cacheMiss, cacheOther int64
-
-	requestSized, responseSized int64 // how many records carried a size
-	requestBytes, responseBytes int64
-
-	latencies, upstreamLatencies, gatewayLatencies int64 // how many records carried one
+// cell is what was counted of a series of the finest level of a chain in a window: by one worker or, once it was sent, by all. What few
+// records add is listed, which takes less memory and time than a value of it: most series of a log with thousands come seldom.
+type cell struct {
+	value *value // of all; nil: they are listed
+	few   *few
+	n     int // so many are listed
 }
 
-func (c *counters) add(o *counters) {
-	c.requests += o.requests
-	for i, n := range o.classes {
-		c.classes[i] += n
-	}
-	c.throttled += o.throttled
-	c.cacheHit += o.cacheHit
-	c.cacheMiss += o.cacheMiss
-	c.cacheOther += o.cacheOther
-	c.requestSized += o.requestSized
-	c.responseSized += o.responseSized
-	c.requestBytes = histogram.Plus(c.requestBytes, o.requestBytes)
-	c.responseBytes = histogram.Plus(c.responseBytes, o.responseBytes)
-	c.latencies += o.latencies
-	c.upstreamLatencies += o.upstreamLatencies
-	c.gatewayLatencies += o.gatewayLatencies
-}
+// few is what few records add.
+type few [maxFew]amounts
 
-// codeCount is how often a status code was seen.
-type codeCount struct {
-	code    int32
-	n, sent int64
-}
+const maxFew = 4
 
-// value is what is known of one series in one window. Values form a commutative monoid under merge.
-type value struct {
-	counters             // in full
-	sent     *counters   // of those, what discarding sinks have; nil: nothing, or there is no such sink
-	codes    []codeCount // ordered by code; only when asked for
-	latency  histogram.Histogram
-	upstream histogram.Histogram
-	gateway  histogram.Histogram
-
-	clients, consumers distinct.Counter
-}
-
-// cell is a value of the finest level of a chain: as one worker counts it or, once it was sent, of all.
-type cell struct{ value }
-
-func (v *value) merge(o *value) {
-	v.counters.add(&o.counters)
-	if o.sent != nil {
-		v.ofSent().add(o.sent)
-	}
-	for _, c := range o.codes {
-		mine := v.code(c.code)
-		mine.n += c.n
-		mine.sent += c.sent
-	}
-	v.latency.Merge(&o.latency)
-	v.upstream.Merge(&o.upstream)
-	v.gateway.Merge(&o.gateway)
-	v.clients.Merge(&o.clients)
-	v.consumers.Merge(&o.consumers)
-}
-
-// code returns the count of a status code. The pointer is valid until the next call.
-func (v *value) code(code int32) *codeCount {
-	i, found := slices.BinarySearchFunc(v.codes, code, func(c codeCount, code int32) int { return int(c.code - code) })
-	if !found {
-		v.codes = slices.Insert(v.codes, i, codeCount{code: code})
-	}
-	return &v.codes[i]
-}
-
-// ofSent returns v.sent to be written.
-func (v *value) ofSent() *counters {
-	if v.sent == nil {
-		v.sent = &counters{}
-	}
-	return v.sent
-}
-
-// markSent notes that discarding sinks have all of v.
-func (v *value) markSent() {
-	*v.ofSent() = v.counters
-	for i := range v.codes {
-		v.codes[i].sent = v.codes[i].n
-	}
-}
-
-// reset empties v and keeps its memory.
-func (v *value) reset() {
-	v.counters = counters{}
-	if v.sent != nil {
-		*v.sent = counters{}
-	}
-	v.codes = v.codes[:0]
-	v.latency.Reset()
-	v.upstream.Reset()
-	v.gateway.Reset()
-	v.clients.Reset()
-	v.consumers.Reset()
-}
-
-func (c *counters) count(f *fact) {
-	c.requests++
-	c.classes[classOf(f.status)]++
-	if f.status == 429 {
-		c.throttled++
-	}
-	switch f.cache {
-	case cacheHit:
-		c.cacheHit++
-	case cacheMiss:
-		c.cacheMiss++
-	case cacheOther:
-		c.cacheOther++
-	}
-	if f.requestBytes >= 0 {
-		c.requestSized++
-		c.requestBytes = histogram.Plus(c.requestBytes, f.requestBytes)
-	}
-	if f.responseBytes >= 0 {
-		c.responseSized++
-		c.responseBytes = histogram.Plus(c.responseBytes, f.responseBytes)
-	}
-	if f.duration >= 0 {
-		c.latencies++
-	}
-	if f.upstream >= 0 {
-		c.upstreamLatencies++
-	}
-	if f.gateway >= 0 {
-		c.gatewayLatencies++
-	}
-}
-
-// fact is what one record adds to its series: all that counting needs and nothing that points into the batch.
-type fact struct {
-	time int64 // event time, Unix nanoseconds
-
-	duration, upstream, gateway int64 // nanoseconds, record.Absent for none
-	requestBytes, responseBytes int64 // record.Absent for none
-	client, consumer            uint64
-
-	visit, pair int32 // which of worker.visits and, of the first chain, of worker.pairs; no visit: it is filtered, only its time counts
-	status      int32
-	cache       cacheVerdict
-}
-
-type cacheVerdict uint8
-
-const (
-	noCache cacheVerdict = iota
-	cacheHit
-	cacheMiss
-	cacheOther
-)
-
-func verdictOf(cache []byte) cacheVerdict {
-	switch {
-	case len(cache) == 0:
-		return noCache
-	case asciiEqualFold(cache, "hit"):
-		return cacheHit
-	case asciiEqualFold(cache, "miss"):
-		return cacheMiss
-	}
-	return cacheOther
-}
-
-// asciiEqualFold reports whether b is lower, which is in lower case, in any case.
-func asciiEqualFold(b []byte, lower string) bool {
-	if len(b) != len(lower) {
+// list adds a to what is listed, if there is room. Else it makes a value of what is listed, to which a is to be added.
+func (c *cell) list(a *amounts, s *stock) bool {
+	switch c.n {
+	case 0:
+		c.few = s.few.take()
+	case maxFew:
+		c.sum(s)
 		return false
 	}
-	for i, c := range b {
-		if c|0x20 != lower[i] {
-			return false
-		}
-	}
+	c.few[c.n] = *a
+	c.n++
 	return true
+}
+
+// listed returns what is listed.
+func (c *cell) listed() []amounts {
+	if c.n == 0 {
+		return nil
+	}
+	return c.few[:c.n]
+}
+
+// sum makes a value of what is listed.
+func (c *cell) sum(s *stock) {
+	v := s.values.take()
+	c.addTo(v, s)
+	s.few.put(c.few)
+	*c = cell{value: v}
+}
+
+// addTo adds c to v.
+func (c *cell) addTo(v *value, s *stock) {
+	if c.value != nil {
+		v.merge(c.value)
+		return
+	}
+	var some [maxFew]addition
+	for i := range c.listed() {
+		some[i] = addition{&c.few[i], v}
+	}
+	addAll(some[:c.n], s.codes)
+}
+
+// merge adds o, and leaves it to be put back.
+func (c *cell) merge(o *cell, s *stock) {
+	if c.value == nil && (o.value != nil || c.n < o.n) {
+		*c, *o = *o, *c // less is to be added
+	}
+	if c.value == nil && c.n+o.n <= maxFew {
+		for i := range o.listed() {
+			c.list(&o.few[i], s)
+		}
+		return
+	}
+	if c.value == nil {
+		c.sum(s)
+	}
+	o.addTo(c.value, s)
+}
+
+// markSent notes that discarding sinks have all of c.
+func (c *cell) markSent() {
+	if c.value != nil {
+		c.value.markSent()
+	}
+	for i := range c.listed() {
+		c.few[i].sent = true
+	}
 }

@@ -2,46 +2,110 @@ package pipeline
 
 import "sync"
 
-// cellPool is empty cells for whoever needs one: workers take them, and who has made the panes of a window brings them back.
+// cellPool is memory for cells that nobody uses: workers take it, and who has made the panes of a window brings it back.
 type cellPool struct {
-	mu   sync.Mutex
-	free []*cell
+	cells  pool[cell]
+	few    pool[few]
+	values pool[value]
+}
+
+// trim gives up what goes beyond n of each, and beyond what is kept at any rate.
+func (p *cellPool) trim(n int) {
+	p.cells.trim(n)
+	p.few.trim(n)
+	p.values.trim(n)
+}
+
+// stock is what one goroutine has of the pool.
+type stock struct {
+	cells  share[cell]
+	few    share[few]
+	values share[value]
+	codes  bool // status codes are counted
+}
+
+func newStock(p *Pipeline) stock {
+	return stock{
+		cells: share[cell]{pool: &p.cells.cells}, few: share[few]{pool: &p.cells.few}, values: share[value]{pool: &p.cells.values},
+		codes: p.set.Metrics.StatusCodes,
+	}
+}
+
+// put takes back a cell, which no one else may know any more.
+func (s *stock) put(c *cell) {
+	if c.value != nil {
+		c.value.reset()
+		s.values.put(c.value)
+	}
+	if c.few != nil {
+		s.few.put(c.few)
+	}
+	*c = cell{}
+	s.cells.put(c)
 }
 
 const (
-	keptCells = 8192 // are kept at any rate
-	takeCells = 64   // at once
+	keptAtAnyRate = 8192
+	takenAtOnce   = 64
 )
 
-// take appends some cells to dst.
-func (p *cellPool) take(dst []*cell) []*cell {
+// pool is empty things of a kind.
+type pool[T any] struct {
+	mu   sync.Mutex
+	free []*T
+}
+
+// take appends some to dst.
+func (p *pool[T]) take(dst []*T) []*T {
 	p.mu.Lock()
-	from := max(0, len(p.free)-takeCells)
+	defer p.mu.Unlock()
+	from := max(0, len(p.free)-takenAtOnce)
 	dst = append(dst, p.free[from:]...)
 	clear(p.free[from:])
 	p.free = p.free[:from]
-	p.mu.Unlock()
-	if len(dst) == 0 {
-		dst = append(dst, &cell{})
-	}
 	return dst
 }
 
-// put empties cells, which no one else may know any more, and takes them back.
-func (p *cellPool) put(cells []*cell) {
-	for _, c := range cells {
-		c.reset()
-	}
+// put takes some back.
+func (p *pool[T]) put(some []*T) {
 	p.mu.Lock()
-	p.free = append(p.free, cells...)
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	p.free = append(p.free, some...)
 }
 
 // trim gives up what goes beyond n and what is kept at any rate.
-func (p *cellPool) trim(n int) {
+func (p *pool[T]) trim(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n = max(n, keptCells); len(p.free) > n {
-		p.free = append([]*cell(nil), p.free[:n]...)
+	if n = max(n, keptAtAnyRate); len(p.free) > n {
+		p.free = append([]*T(nil), p.free[:n]...)
+	}
+}
+
+// share is what one goroutine has of a pool, so that it asks for it seldom.
+type share[T any] struct {
+	pool *pool[T]
+	free []*T
+}
+
+// take returns an empty one.
+func (s *share[T]) take() *T {
+	if len(s.free) == 0 {
+		if s.free = s.pool.take(s.free); len(s.free) == 0 {
+			return new(T)
+		}
+	}
+	n := len(s.free) - 1
+	t := s.free[n]
+	s.free = s.free[:n]
+	return t
+}
+
+// put takes back an empty one.
+func (s *share[T]) put(t *T) {
+	if s.free = append(s.free, t); len(s.free) == 2*takenAtOnce {
+		s.pool.put(s.free[takenAtOnce:])
+		clear(s.free[takenAtOnce:])
+		s.free = s.free[:takenAtOnce]
 	}
 }

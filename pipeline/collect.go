@@ -20,7 +20,8 @@ type collector struct {
 	slots    [][]map[string]*slot // chain, level, path
 	touched  [][][]*slot          // chain, level: of the pane at hand
 	pane     uint64               // number of the pane at hand
-	free     []*value
+	stock    stock
+	few      value         // of what is listed of the cell at hand
 	builder  point.Builder // of the pane at hand
 	packing  []byte
 	packFrom int // the constant; less in tests
@@ -50,14 +51,13 @@ type slot struct {
 	gone   bool   // forgotten: whoever still knows it looks for the series anew
 
 	// Of the pane at hand.
-	value  *value
-	cell   *cell // whose value it is, in the finest level
-	lender *slot // whose value it is: the only one in the next finer level that is merged into it
+	cell   *cell
+	lender *slot // whose cell it is: the only one in the next finer level that is merged into it
 	row    int   // in the pane
 }
 
 func newCollector(p *Pipeline) *collector {
-	c := &collector{pipeline: p, names: newStatNames(p.set.Metrics.Percentiles), sent: map[windowKey]*sentWindow{}, packFrom: packFrom, sweep: minSweep}
+	c := &collector{pipeline: p, names: newStatNames(p.set.Metrics.Percentiles), sent: map[windowKey]*sentWindow{}, stock: newStock(p), packFrom: packFrom, sweep: minSweep}
 	c.slots = make([][]map[string]*slot, len(p.chains))
 	c.touched = make([][][]*slot, len(p.chains))
 	for i, chain := range p.chains {
@@ -122,37 +122,32 @@ func (c *collector) makePane(due *dueWindow) *point.Pane {
 		for level, touched := range levels {
 			slices.SortFunc(touched, func(a, b *slot) int { return strings.Compare(a.series.Path, b.series.Path) })
 			for _, k := range touched {
-				c.addRow(k)
+				c.addRow(k, level == len(levels)-1)
 			}
 			levels[level] = touched[:0]
 		}
 	}
 	c.builder.Pane(pane)
-	if len(c.free) > keptFree {
-		c.free = slices.Delete(c.free, keptFree, len(c.free))
-	}
 	return pane
 }
 
 // add adds a worker's part to win. Of most series it is the first, whose cell win takes over.
 func (c *collector) add(win *sentWindow, part *window) {
-	var emptied []*cell
 	for series, cell := range part.cells {
 		k := c.slotOf(series)
 		if k.pane == c.pane {
-			k.cell.merge(&cell.value)
-			emptied = append(emptied, cell)
+			k.cell.merge(cell, &c.stock)
+			c.stock.put(cell)
 			continue
 		}
 		win.cells = append(win.cells, sentCell{k, cell})
 		c.touch(k, cell)
 	}
-	c.pipeline.cells.put(emptied)
 }
 
 // touch puts a cell into its slot.
 func (c *collector) touch(k *slot, cell *cell) {
-	k.pane, k.value, k.cell = c.pane, &cell.value, cell
+	k.pane, k.cell = c.pane, cell
 	chain := k.chain
 	c.touched[chain.index][len(chain.levels)-1] = append(c.touched[chain.index][len(chain.levels)-1], k)
 }
@@ -164,63 +159,57 @@ func (c *collector) forget(key windowKey) {
 		return
 	}
 	if win.packed == nil {
-		emptied := make([]*cell, len(win.cells))
 		for i := range win.cells {
-			emptied[i] = win.cells[i].cell
+			c.stock.put(win.cells[i].cell)
 		}
-		c.pipeline.cells.put(emptied)
 	}
 	delete(c.sent, key)
 	c.pipeline.sentWindows.Add(-1)
 }
 
-func (c *collector) markSent(cell *cell) {
-	if c.pipeline.discards {
-		cell.markSent()
+// valueOf returns the value of a cell, until it is called again.
+func (c *collector) valueOf(cell *cell) *value {
+	if cell.value != nil {
+		return cell.value
 	}
+	c.few.reset()
+	cell.addTo(&c.few, &c.stock)
+	return &c.few
 }
 
-func (c *collector) newValue() *value {
-	if n := len(c.free); n > 0 {
-		v := c.free[n-1]
-		c.free = c.free[:n-1]
-		return v
-	}
-	return &value{}
-}
-
-// lend merges k, which is in this level of the chain, into its parent. The first only lends its value, which may be all the parent
+// lend merges k, which is in this level of the chain, into its parent. The first only lends its cell, which may be all the parent
 // needs: one service, or one method of a route, is common.
 func (c *collector) lend(k *slot, chain, level int) {
 	p := k.parent
 	if p.pane != c.pane {
-		p.pane, p.value, p.lender = c.pane, k.value, k
+		p.pane, p.cell, p.lender = c.pane, k.cell, k
 		c.touched[chain][level-1] = append(c.touched[chain][level-1], p)
 		return
 	}
 	if p.lender != nil {
-		lent := p.value
-		p.value, p.lender = c.newValue(), nil
-		p.value.merge(lent)
+		lent := p.cell
+		p.cell, p.lender = c.stock.cells.take(), nil
+		p.cell.value = c.stock.values.take()
+		lent.addTo(p.cell.value, &c.stock)
 	}
-	p.value.merge(k.value)
+	k.cell.addTo(p.cell.value, &c.stock)
 }
 
-// addRow adds the points of k to the pane at hand, and then frees its value. Who it lends that to comes before it.
-func (c *collector) addRow(k *slot) {
+// addRow adds the points of k to the pane at hand. Then discarding sinks have all of a cell of the finest level, and one that was made for the pane is
+// put back. Who k lends its cell to comes before it.
+func (c *collector) addRow(k *slot, finest bool) {
 	if p := k.parent; p != nil && p.lender == k {
 		k.row = c.builder.Again(&k.series, p.row)
 	} else {
-		k.row = c.names.add(&c.builder, &k.series, k.value)
+		k.row = c.names.add(&c.builder, &k.series, c.valueOf(k.cell))
 	}
 	switch {
-	case k.cell != nil:
-		c.markSent(k.cell)
-	case k.lender == nil:
-		k.value.reset()
-		c.free = append(c.free, k.value)
+	case finest && c.pipeline.discards:
+		k.cell.markSent()
+	case !finest && k.lender == nil:
+		c.stock.put(k.cell)
 	}
-	k.value, k.cell = nil, nil
+	k.cell = nil
 }
 
 // slotOf returns where s is added up.
@@ -281,9 +270,6 @@ func (c *collector) tidy() {
 	}
 	c.sweep = max(minSweep, 2*c.n)
 }
-
-// keptFree is how many values the collector keeps between panes.
-const keptFree = 4096
 
 // SeriesOf returns the paths of the series that r is counted under, as `explain` prints them.
 func SeriesOf(r *record.Record, rollups []Rollup) []string {

@@ -141,30 +141,3 @@ func TestFinalWithoutNews(t *testing.T) {
 		t.Errorf("%d windows are kept", len(p.collector.sent))
 	}
 }
-
-// TestCellPool is what is kept of cells, and how many are given at once.
-func TestCellPool(t *testing.T) {
-	var p cellPool
-	if got := p.take(nil); len(got) != 1 || got[0] == nil {
-		t.Fatalf("an empty pool gives %d cells, want a new one", len(got))
-	}
-	cells := make([]*cell, keptCells+100)
-	for i := range cells {
-		cells[i] = &cell{}
-		cells[i].requests = 1
-	}
-	p.put(cells)
-	got := p.take(nil)
-	if len(got) != takeCells || slices.ContainsFunc(got, func(c *cell) bool { return c.requests != 0 }) {
-		t.Errorf("%d cells, want %d that are empty", len(got), takeCells)
-	}
-	p.trim(0)
-	if len(p.free) != keptCells {
-		t.Errorf("%d are kept, want %d", len(p.free), keptCells)
-	}
-	p.put(cells[:100])
-	p.trim(keptCells + 50)
-	if len(p.free) != keptCells+50 {
-		t.Errorf("%d are kept, want %d", len(p.free), keptCells+50)
-	}
-}

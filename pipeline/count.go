@@ -86,11 +86,12 @@ func (w *worker) note(t *task, i int, r *record.Record) {
 		w.watermark = max(w.watermark, r.TimeNanos-cfg.lateness)
 		return
 	}
-	w.facts = append(w.facts, fact{
-		time: r.TimeNanos, visit: int32(w.visitOf(t, r.TimeNanos, r.Offset)), pair: -1, status: r.Status,
+	visit := w.visitOf(t, r.TimeNanos, r.Offset)
+	w.facts = append(w.facts, fact{time: r.TimeNanos, visit: int32(visit), pair: -1, amounts: amounts{
 		duration: r.DurationNanos, upstream: r.UpstreamNanos, gateway: r.GatewayNanos,
-		requestBytes: r.RequestBytes, responseBytes: r.ResponseBytes, cache: verdictOf(r.Cache),
-	})
+		requestBytes: r.RequestBytes, responseBytes: r.ResponseBytes,
+		status: r.Status, cache: verdictOf(r.Cache), sent: w.visits[visit].replayed,
+	}})
 	f := &w.facts[len(w.facts)-1]
 	if f.requestBytes < 0 {
 		f.requestBytes = r.RequestBodyBytes
@@ -144,7 +145,6 @@ func (w *worker) pair(t *task, s *series, v *visit) int32 {
 func (w *worker) count(t *task, before int64) {
 	lateness, chains := w.pipeline.windows.lateness, len(w.pipeline.chains)
 	others := max(0, chains-1)
-	codes := w.pipeline.set.Metrics.StatusCodes
 	watermark, more := before, w.more
 	var some [countTogether]addition
 	n := 0
@@ -167,11 +167,15 @@ func (w *worker) count(t *task, before int64) {
 					if c > 0 {
 						at = more[c-1]
 					}
+					cell := w.cellOf(t, at, v)
+					if cell.value == nil && cell.list(&f.amounts, &w.stock) {
+						continue
+					}
 					if n == countTogether {
-						addAll(some[:], codes)
+						addAll(some[:], w.stock.codes)
 						n = 0
 					}
-					some[n] = addition{f, w.cellOf(t, at, v), v.replayed}
+					some[n] = addition{&f.amounts, cell.value}
 					n++
 				}
 			}
@@ -179,59 +183,58 @@ func (w *worker) count(t *task, before int64) {
 		}
 		watermark = max(watermark, f.time-lateness)
 	}
-	addAll(some[:n], codes)
+	addAll(some[:n], w.stock.codes)
 }
 
-// addition is a fact that is to be added to a cell. replayed: discarding sinks have had it before a restart.
+// addition is what a record adds, and to what.
 type addition struct {
-	fact     *fact
-	cell     *cell
-	replayed bool
+	amounts *amounts
+	value   *value
 }
 
-// countTogether is how many facts are added at once.
+// countTogether is how many additions are made at once.
 const countTogether = 64
 
-// addAll adds facts to their cells, one part of all cells after the other: what is not near the processor is then waited for side by
-// side, and not fact after fact.
+// addAll makes additions, one part of all values after the other: what is not near the processor is then waited for side by side, and not
+// record after record.
 func addAll(some []addition, codes bool) {
 	for i := range some {
-		a := &some[i]
-		a.cell.counters.count(a.fact)
-		if a.replayed {
-			a.cell.ofSent().count(a.fact)
+		a, v := some[i].amounts, some[i].value
+		v.counters.count(a)
+		if a.sent {
+			v.ofSent().count(a)
 		}
-		if status := a.fact.status; codes && status >= 0 {
-			c := a.cell.code(status)
+		if codes && a.status >= 0 {
+			c := v.code(a.status)
 			c.n++
-			if a.replayed {
+			if a.sent {
 				c.sent++
 			}
 		}
 	}
 	for i := range some {
-		if d := some[i].fact.duration; d >= 0 {
-			some[i].cell.latency.Add(d)
+		if d := some[i].amounts.duration; d >= 0 {
+			some[i].value.latency.Add(d)
 		}
 	}
 	for i := range some {
-		if d := some[i].fact.upstream; d >= 0 {
-			some[i].cell.upstream.Add(d)
+		if d := some[i].amounts.upstream; d >= 0 {
+			some[i].value.upstream.Add(d)
 		}
 	}
 	for i := range some {
-		if d := some[i].fact.gateway; d >= 0 {
-			some[i].cell.gateway.Add(d)
+		if d := some[i].amounts.gateway; d >= 0 {
+			some[i].value.gateway.Add(d)
 		}
 	}
 	for i := range some {
-		if h := some[i].fact.client; h != 0 {
-			some[i].cell.clients.Add(h)
+		if h := some[i].amounts.client; h != 0 {
+			some[i].value.clients.Add(h)
 		}
 	}
 	for i := range some {
-		if h := some[i].fact.consumer; h != 0 {
-			some[i].cell.consumers.Add(h)
+		if h := some[i].amounts.consumer; h != 0 {
+			some[i].value.consumers.Add(h)
 		}
 	}
 }
@@ -270,11 +273,7 @@ func (w *worker) cell(win *window, key windowKey, s *series) *cell {
 	}
 	c := win.cells[s]
 	if c == nil {
-		if len(w.free) == 0 {
-			w.free = w.pipeline.cells.take(w.free)
-		}
-		n := len(w.free)
-		c, w.free = w.free[n-1], w.free[:n-1]
+		c = w.stock.cells.take()
 		win.cells[s] = c
 		s.cells++
 		if !win.late {

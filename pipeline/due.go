@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -104,7 +103,9 @@ func (p *Pipeline) detach(key windowKey) (parts []*window) {
 // drop forgets a window. Call it at a barrier, when no panes are made.
 func (p *Pipeline) drop(key windowKey) {
 	for _, part := range p.detach(key) {
-		p.cells.put(slices.Collect(maps.Values(part.cells)))
+		for _, c := range part.cells {
+			p.collector.stock.put(c)
+		}
 	}
 	p.collector.forget(key)
 }

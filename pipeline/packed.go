@@ -14,33 +14,28 @@ const maxPacking = 4 << 20
 
 // pack turns the cells of win into bytes.
 func (c *collector) pack(win *sentWindow) {
-	emptied := make([]*cell, len(win.cells))
 	c.packing = c.packing[:0]
 	for i := range win.cells {
 		k := &win.cells[i]
-		c.packing = k.cell.appendPacked(c.packing)
-		emptied[i], k.cell = k.cell, nil
+		c.packing = c.valueOf(k.cell).appendPacked(c.packing)
+		c.stock.put(k.cell)
+		k.cell = nil
 	}
 	win.packed = bytes.Clone(c.packing)
 	if cap(c.packing) > maxPacking {
 		c.packing = nil
 	}
-	c.pipeline.cells.put(emptied)
 }
 
 // unpack is the reverse.
 func (c *collector) unpack(win *sentWindow) {
 	rest := win.packed
-	var cells []*cell
 	for i := range win.cells {
-		if len(cells) == 0 {
-			cells = c.pipeline.cells.take(cells)
-		}
-		n := len(cells) - 1
-		win.cells[i].cell, cells = cells[n], cells[:n]
-		rest = win.cells[i].cell.unpack(rest)
+		cell := c.stock.cells.take()
+		cell.value = c.stock.values.take()
+		rest = cell.value.unpack(rest)
+		win.cells[i].cell = cell
 	}
-	c.pipeline.cells.put(cells)
 	win.packed = nil
 }
 

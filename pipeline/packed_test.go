@@ -18,14 +18,11 @@ func TestPackedValues(t *testing.T) {
 	random := func() *value {
 		v := &value{}
 		for range r.IntN([]int{1, 3, 30, 500}[r.IntN(4)]) {
-			f := fact{
+			f := amounts{
 				status: []int32{0, 99, 200, 204, 301, 429, 503, math.MaxInt32}[r.IntN(8)], duration: r.Int64N(1<<uint(1+r.IntN(62))) - 1, upstream: r.Int64N(1e9) - 1, gateway: -1,
-				requestBytes: r.Int64N(3) - 1, responseBytes: r.Int64N(1<<62) - 1, client: r.Uint64(), consumer: r.Uint64N(5), cache: cacheVerdict(r.IntN(4)),
+				requestBytes: r.Int64N(3) - 1, responseBytes: r.Int64N(1<<62) - 1, client: r.Uint64(), consumer: r.Uint64N(5), cache: cacheVerdict(r.IntN(4)), sent: r.IntN(5) == 0,
 			}
-			codes := r.IntN(2) == 0
-			c := cell{}
-			addAll([]addition{{fact: &f, cell: &c, replayed: r.IntN(5) == 0}}, codes)
-			v.merge(&c.value)
+			addAll([]addition{{&f, v}}, r.IntN(2) == 0)
 		}
 		if r.IntN(3) == 0 {
 			v.markSent()

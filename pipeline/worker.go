@@ -37,7 +37,7 @@ type worker struct {
 	series   *dictionary
 	recent   *recent
 	windows  map[windowKey]*window
-	free     []*cell
+	stock    stock
 
 	// Of the task at hand.
 	taskNumber uint64
@@ -70,7 +70,7 @@ type malformed struct {
 
 func newWorker(p *Pipeline) *worker {
 	seed := maphash.MakeSeed()
-	w := &worker{pipeline: p, series: newDictionary(seed), recent: newRecent(seed, p.chains), windows: map[windowKey]*window{}}
+	w := &worker{pipeline: p, series: newDictionary(seed), recent: newRecent(seed, p.chains), windows: map[windowKey]*window{}, stock: newStock(p)}
 	for i := range p.set.Sources {
 		parser := p.set.Sources[i].NewParser()
 		w.parsers, w.bare = append(w.parsers, parser), append(w.bare, bareSource{parser: p.set.bareParser(parser)})

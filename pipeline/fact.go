@@ -1,0 +1,54 @@
+package pipeline
+
+// fact is what one record adds to its series: all that counting needs and nothing that points into the batch.
+type fact struct {
+	time int64 // event time, Unix nanoseconds
+	amounts
+
+	visit, pair int32 // which of worker.visits and, of the first chain, of worker.pairs; no visit: it is filtered, only its time counts
+}
+
+// amounts is what one record adds to a value.
+type amounts struct {
+	duration, upstream, gateway int64 // nanoseconds, record.Absent for none
+	requestBytes, responseBytes int64 // record.Absent for none
+	client, consumer            uint64
+
+	status int32
+	cache  cacheVerdict
+	sent   bool // discarding sinks have it
+}
+
+type cacheVerdict uint8
+
+const (
+	noCache cacheVerdict = iota
+	cacheHit
+	cacheMiss
+	cacheOther
+)
+
+func verdictOf(cache []byte) cacheVerdict {
+	switch {
+	case len(cache) == 0:
+		return noCache
+	case asciiEqualFold(cache, "hit"):
+		return cacheHit
+	case asciiEqualFold(cache, "miss"):
+		return cacheMiss
+	}
+	return cacheOther
+}
+
+// asciiEqualFold reports whether b is lower, which is in lower case, in any case.
+func asciiEqualFold(b []byte, lower string) bool {
+	if len(b) != len(lower) {
+		return false
+	}
+	for i, c := range b {
+		if c|0x20 != lower[i] {
+			return false
+		}
+	}
+	return true
+}
