@@ -8,9 +8,9 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// throttle is the pause after an event. While it lasts the kernel folds repeated writes to a file into one event, so a busy
-// log costs some fifty wake-ups a second and not one for each of its lines.
-const throttle = 20 * time.Millisecond
+// throttle is the pause after events. While it lasts the kernel folds repeated writes to a file into one event, so a busy log costs ten
+// wake-ups a second and not one for each of its lines. A log that was silent is read at once.
+const throttle = 100 * time.Millisecond
 
 // maxNames bounds the names kept between two wake-ups; past it all files are looked at.
 const maxNames = 1024
@@ -55,16 +55,19 @@ func (w *watcher) run(ctx context.Context) {
 		return
 	}
 	defer w.notify.Close()
-	pause := time.NewTimer(throttle)
-	defer pause.Stop()
+	w.follow(ctx, w.notify.Events, w.notify.Errors)
+}
+
+// follow is run on its channels. An error is an overflow, above all.
+func (w *watcher) follow(ctx context.Context, events <-chan fsnotify.Event, errs <-chan error) {
 	for {
 		select {
-		case e, ok := <-w.notify.Events:
+		case e, ok := <-events:
 			if !ok {
 				return
 			}
 			w.note(e)
-		case _, ok := <-w.notify.Errors: // an overflow, above all
+		case _, ok := <-errs:
 			if !ok {
 				return
 			}
@@ -72,54 +75,56 @@ func (w *watcher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		pause.Reset(throttle)
-		for paused := true; paused; {
+		for more := true; more; more = w.drain(events, errs) {
+			w.signal()
 			select {
-			case <-pause.C:
-				paused = false
+			case <-time.After(throttle):
 			case <-ctx.Done():
 				return
 			}
 		}
-		w.drain()
 	}
 }
 
-// drain takes the events that are waiting. The library's goroutine hands them over one by one; a short silence is the end.
-func (w *watcher) drain() {
-	silence := time.NewTimer(time.Millisecond)
-	defer silence.Stop()
-	for range 1 << 14 { // the length of the kernel's queue
+// drain takes the events that are waiting, and reports whether there were any. The library's goroutine hands them over one by one, some thousand in
+// this time. A log that is written to line by line has new ones all the while: those wait for the next time.
+func (w *watcher) drain(events <-chan fsnotify.Event, errs <-chan error) (any bool) {
+	end := time.After(time.Millisecond)
+	for {
 		select {
-		case e, ok := <-w.notify.Events:
+		case e, ok := <-events:
 			if !ok {
-				return
+				return false
 			}
 			w.note(e)
-			silence.Reset(time.Millisecond)
-		case <-silence.C:
-			return
+			any = true
+		case _, ok := <-errs:
+			if !ok {
+				return false
+			}
+			w.noteAll()
+			any = true
+		case <-end:
+			return any
 		}
 	}
 }
 
 func (w *watcher) note(e fsnotify.Event) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	if e.Op&(fsnotify.Create|fsnotify.Rename|fsnotify.Remove) != 0 || len(w.written) >= maxNames {
 		w.moved = true
 	}
 	if e.Has(fsnotify.Write) && len(w.written) < maxNames {
 		w.written[e.Name] = struct{}{}
 	}
-	w.mu.Unlock()
-	w.signal()
 }
 
 func (w *watcher) noteAll() {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.moved = true
-	w.mu.Unlock()
-	w.signal()
 }
 
 func (w *watcher) signal() {
