@@ -3,9 +3,9 @@ package pipeline
 // cell is what was counted of a series of the finest level of a chain in a window: by one worker or, once it was sent, by all. What few
 // records add is listed, which takes less memory and time than a value of it: most series of a log with thousands come seldom.
 type cell struct {
-	value *value // of all; nil: they are listed
+	value *value // all of it; nil while it is listed
 	few   *few
-	n     int // so many are listed
+	n     int // so many of few are listed
 }
 
 // few is what few records add.
@@ -13,26 +13,20 @@ type few [maxFew]amounts
 
 const maxFew = 4
 
-// list adds a to what is listed, if there is room. Else it makes a value of what is listed, to which a is to be added.
-func (c *cell) list(a *amounts, s *stock) bool {
-	switch c.n {
-	case 0:
-		c.few = s.few.take()
-	case maxFew:
-		c.sum(s)
-		return false
-	}
-	c.few[c.n] = *a
-	c.n++
-	return true
-}
-
-// listed returns what is listed.
-func (c *cell) listed() []amounts {
-	if c.n == 0 {
+// add lists a and returns nil, or returns the value that a is still to be added to.
+func (c *cell) add(a *amounts, s *stock) *value {
+	if c.value == nil && c.n < maxFew {
+		if c.n == 0 {
+			c.few = s.few.take()
+		}
+		c.few[c.n] = *a
+		c.n++
 		return nil
 	}
-	return c.few[:c.n]
+	if c.value == nil {
+		c.sum(s)
+	}
+	return c.value
 }
 
 // sum makes a value of what is listed.
@@ -50,7 +44,7 @@ func (c *cell) addTo(v *value, s *stock) {
 		return
 	}
 	var some [maxFew]addition
-	for i := range c.listed() {
+	for i := range c.n {
 		some[i] = addition{&c.few[i], v}
 	}
 	addAll(some[:c.n], s.codes)
@@ -58,12 +52,12 @@ func (c *cell) addTo(v *value, s *stock) {
 
 // merge adds o, and leaves it to be put back.
 func (c *cell) merge(o *cell, s *stock) {
-	if c.value == nil && (o.value != nil || c.n < o.n) {
-		*c, *o = *o, *c // less is to be added
+	if c.value == nil && o.value != nil {
+		*c, *o = *o, *c // there is a value already
 	}
 	if c.value == nil && c.n+o.n <= maxFew {
-		for i := range o.listed() {
-			c.list(&o.few[i], s)
+		for i := range o.n {
+			c.add(&o.few[i], s)
 		}
 		return
 	}
@@ -78,7 +72,7 @@ func (c *cell) markSent() {
 	if c.value != nil {
 		c.value.markSent()
 	}
-	for i := range c.listed() {
+	for i := range c.n {
 		c.few[i].sent = true
 	}
 }

@@ -14,17 +14,12 @@ func TestCells(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	names, series := newStatNames([]float64{50, 99.9}), &point.Series{}
 	text := func(v *value) string { return fmt.Sprint(values(pointsOf(names, series, v))) }
-	p := &Pipeline{}
-	p.set.Metrics.StatusCodes = true
-	c := collector{stock: newStock(p)}
-	s := newStock(p)
-	add := func(to *cell, a *amounts) {
-		if to.value != nil || !to.list(a, &s) {
-			addAll([]addition{{a, to.value}}, true)
-		}
-	}
 	kinds := map[string]int{}
-	for range 600 {
+	for round := range 600 {
+		p := &Pipeline{}
+		codes := round%2 == 0
+		p.set.Metrics.StatusCodes = codes
+		c, s := collector{stock: newStock(p)}, newStock(p)
 		var want value
 		cells := make([]*cell, 1+r.IntN(3))
 		for i := range cells {
@@ -32,8 +27,8 @@ func TestCells(t *testing.T) {
 		}
 		for range 1 + r.IntN([]int{2, maxFew, 30}[r.IntN(3)]) {
 			a := randomAmounts(r)
-			add(cells[r.IntN(len(cells))], a)
-			addAll([]addition{{a, &want}}, true)
+			addTo(cells[r.IntN(len(cells))], a, &s)
+			addAll([]addition{{a, &want}}, codes)
 		}
 		whole := cells[0]
 		for _, o := range cells[1:] {
@@ -52,8 +47,8 @@ func TestCells(t *testing.T) {
 			t.Fatalf("%d records: %d are listed, and there is a value: %v", n, whole.n, whole.value != nil)
 		}
 		a := randomAmounts(r)
-		add(whole, a)
-		addAll([]addition{{a, &want}}, true)
+		addTo(whole, a, &s)
+		addAll([]addition{{a, &want}}, codes)
 		if got := text(c.valueOf(whole)); got != text(&want) {
 			t.Fatalf("with one more, points\n%s\nwant\n%s", got, text(&want))
 		}
@@ -68,6 +63,13 @@ func TestCells(t *testing.T) {
 	}
 	if len(kinds) != 5 { // two that are listed have one sum or the other, the others have any
 		t.Errorf("merged were %v", kinds)
+	}
+}
+
+// addTo adds a to c.
+func addTo(c *cell, a *amounts, s *stock) {
+	if v := c.add(a, s); v != nil {
+		addAll([]addition{{a, v}}, s.codes)
 	}
 }
 
@@ -94,9 +96,7 @@ func TestCellsTakeNoNewMemory(t *testing.T) {
 		for i := range cells {
 			c := a.cells.take()
 			for _, x := range some[:i%len(some)] {
-				if c.value != nil || !c.list(x, &a) {
-					addAll([]addition{{x, c.value}}, false)
-				}
+				addTo(c, x, &a)
 			}
 			cells[i] = c
 		}
@@ -109,49 +109,5 @@ func TestCellsTakeNoNewMemory(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(20, round); n != 0 {
 		t.Errorf("%v allocations", n)
-	}
-}
-
-// TestPool is what is kept, and how many are given at once.
-func TestPool(t *testing.T) {
-	var p pool[int]
-	if got := p.take(nil); len(got) != 0 {
-		t.Fatalf("an empty pool gives %d", len(got))
-	}
-	some := make([]*int, keptAtAnyRate+100)
-	p.put(some)
-	if got := p.take(nil); len(got) != takenAtOnce {
-		t.Errorf("%d at once, want %d", len(got), takenAtOnce)
-	}
-	p.trim(0)
-	if len(p.free) != keptAtAnyRate {
-		t.Errorf("%d are kept, want %d", len(p.free), keptAtAnyRate)
-	}
-	p.put(some[:100])
-	p.trim(keptAtAnyRate + 50)
-	if len(p.free) != keptAtAnyRate+50 {
-		t.Errorf("%d are kept, want %d", len(p.free), keptAtAnyRate+50)
-	}
-}
-
-// TestShare: one goroutine keeps few, and the others get the rest.
-func TestShare(t *testing.T) {
-	var p pool[int]
-	s := share[int]{pool: &p}
-	for range 1000 {
-		s.put(new(int))
-	}
-	if len(s.free) >= 2*takenAtOnce || len(s.free)+len(p.free) != 1000 {
-		t.Errorf("%d are kept, and %d in the pool, of 1000", len(s.free), len(p.free))
-	}
-	all := map[*int]bool{}
-	for range 1000 {
-		all[s.take()] = true
-	}
-	if len(all) != 1000 || len(s.free)+len(p.free) != 0 {
-		t.Errorf("of 1000 are %d left, and %d and %d", len(all), len(s.free), len(p.free))
-	}
-	if s.take() == nil {
-		t.Error("nothing is given when there is none")
 	}
 }

@@ -2,7 +2,7 @@ package pipeline
 
 import "sync"
 
-// cellPool is memory for cells that nobody uses: workers take it, and who has made the panes of a window brings it back.
+// cellPool is memory for cells, which nobody uses: workers take it, and who has made the panes of a window brings it back. Cells and values are empty.
 type cellPool struct {
 	cells  pool[cell]
 	few    pool[few]
@@ -16,7 +16,7 @@ func (p *cellPool) trim(n int) {
 	p.values.trim(n)
 }
 
-// stock is what one goroutine has of the pool.
+// stock is what one goroutine has of the pool, and how it is used: with it cells are added to.
 type stock struct {
 	cells  share[cell]
 	few    share[few]
@@ -49,7 +49,7 @@ const (
 	takenAtOnce   = 64
 )
 
-// pool is empty things of a kind.
+// pool is things of a kind that nobody uses.
 type pool[T any] struct {
 	mu   sync.Mutex
 	free []*T
@@ -88,7 +88,7 @@ type share[T any] struct {
 	free []*T
 }
 
-// take returns an empty one.
+// take returns one that nobody uses.
 func (s *share[T]) take() *T {
 	if len(s.free) == 0 {
 		if s.free = s.pool.take(s.free); len(s.free) == 0 {
@@ -97,11 +97,11 @@ func (s *share[T]) take() *T {
 	}
 	n := len(s.free) - 1
 	t := s.free[n]
-	s.free = s.free[:n]
+	s.free[n], s.free = nil, s.free[:n]
 	return t
 }
 
-// put takes back an empty one.
+// put takes back one that nobody uses any more.
 func (s *share[T]) put(t *T) {
 	if s.free = append(s.free, t); len(s.free) == 2*takenAtOnce {
 		s.pool.put(s.free[takenAtOnce:])

@@ -21,7 +21,8 @@ type collector struct {
 	touched  [][][]*slot          // chain, level: of the pane at hand
 	pane     uint64               // number of the pane at hand
 	stock    stock
-	few      value         // of what is listed of the cell at hand
+	summed   value         // of the cell at hand, where that is listed
+	made     []*value      // unused: of the coarser levels. They become larger than those of cells, and stay with the collector
 	builder  point.Builder // of the pane at hand
 	packing  []byte
 	packFrom int // the constant; less in tests
@@ -128,6 +129,9 @@ func (c *collector) makePane(due *dueWindow) *point.Pane {
 		}
 	}
 	c.builder.Pane(pane)
+	if len(c.made) > keptMade {
+		c.made = slices.Delete(c.made, keptMade, len(c.made))
+	}
 	return pane
 }
 
@@ -172,9 +176,23 @@ func (c *collector) valueOf(cell *cell) *value {
 	if cell.value != nil {
 		return cell.value
 	}
-	c.few.reset()
-	cell.addTo(&c.few, &c.stock)
-	return &c.few
+	c.summed.reset()
+	cell.addTo(&c.summed, &c.stock)
+	return &c.summed
+}
+
+// keptMade is how many values of the coarser levels the collector keeps between panes.
+const keptMade = 4096
+
+// newValue returns an empty one, for a coarser level.
+func (c *collector) newValue() *value {
+	n := len(c.made) - 1
+	if n < 0 {
+		return &value{}
+	}
+	v := c.made[n]
+	c.made[n], c.made = nil, c.made[:n]
+	return v
 }
 
 // lend merges k, which is in this level of the chain, into its parent. The first only lends its cell, which may be all the parent
@@ -189,7 +207,7 @@ func (c *collector) lend(k *slot, chain, level int) {
 	if p.lender != nil {
 		lent := p.cell
 		p.cell, p.lender = c.stock.cells.take(), nil
-		p.cell.value = c.stock.values.take()
+		p.cell.value = c.newValue()
 		lent.addTo(p.cell.value, &c.stock)
 	}
 	k.cell.addTo(p.cell.value, &c.stock)
@@ -207,6 +225,9 @@ func (c *collector) addRow(k *slot, finest bool) {
 	case finest && c.pipeline.discards:
 		k.cell.markSent()
 	case !finest && k.lender == nil:
+		k.cell.value.reset()
+		c.made = append(c.made, k.cell.value)
+		k.cell.value = nil
 		c.stock.put(k.cell)
 	}
 	k.cell = nil

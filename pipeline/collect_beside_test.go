@@ -15,6 +15,11 @@ func countRoutes(p *Pipeline, k *partition, w int, start int64, routes ...string
 	for _, route := range routes {
 		data = fmt.Appendf(data, "%d s %s 200 1000 9 client\n", start*1000, route)
 	}
+	process(p, k, w, data)
+}
+
+// process gives lines to a worker.
+func process(p *Pipeline, k *partition, w int, data []byte) {
 	b := &sharedBatch{Batch: &batch.Batch{Partition: k.Partition, Data: data, Next: int64(len(data))}, left: 2, pipe: p}
 	p.workers[w].process(&task{partition: k, number: k.turn, batch: b, to: b.Next, metrics: true, now: 2e18})
 }

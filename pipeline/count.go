@@ -167,15 +167,15 @@ func (w *worker) count(t *task, before int64) {
 					if c > 0 {
 						at = more[c-1]
 					}
-					cell := w.cellOf(t, at, v)
-					if cell.value == nil && cell.list(&f.amounts, &w.stock) {
+					value := w.cellOf(t, at, v).add(&f.amounts, &w.stock)
+					if value == nil {
 						continue
 					}
 					if n == countTogether {
 						addAll(some[:], w.stock.codes)
 						n = 0
 					}
-					some[n] = addition{&f.amounts, cell.value}
+					some[n] = addition{&f.amounts, value}
 					n++
 				}
 			}
@@ -186,58 +186,8 @@ func (w *worker) count(t *task, before int64) {
 	addAll(some[:n], w.stock.codes)
 }
 
-// addition is what a record adds, and to what.
-type addition struct {
-	amounts *amounts
-	value   *value
-}
-
 // countTogether is how many additions are made at once.
 const countTogether = 64
-
-// addAll makes additions, one part of all values after the other: what is not near the processor is then waited for side by side, and not
-// record after record.
-func addAll(some []addition, codes bool) {
-	for i := range some {
-		a, v := some[i].amounts, some[i].value
-		v.counters.count(a)
-		if a.sent {
-			v.ofSent().count(a)
-		}
-		if codes && a.status >= 0 {
-			c := v.code(a.status)
-			c.n++
-			if a.sent {
-				c.sent++
-			}
-		}
-	}
-	for i := range some {
-		if d := some[i].amounts.duration; d >= 0 {
-			some[i].value.latency.Add(d)
-		}
-	}
-	for i := range some {
-		if d := some[i].amounts.upstream; d >= 0 {
-			some[i].value.upstream.Add(d)
-		}
-	}
-	for i := range some {
-		if d := some[i].amounts.gateway; d >= 0 {
-			some[i].value.gateway.Add(d)
-		}
-	}
-	for i := range some {
-		if h := some[i].amounts.client; h != 0 {
-			some[i].value.clients.Add(h)
-		}
-	}
-	for i := range some {
-		if h := some[i].amounts.consumer; h != 0 {
-			some[i].value.consumers.Add(h)
-		}
-	}
-}
 
 // cellOf returns the cell of the n'th pair, which is in v.
 func (w *worker) cellOf(t *task, n int32, v *visit) *cell {

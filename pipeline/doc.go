@@ -14,7 +14,7 @@
 // turn: task n of a partition goes through partition.pass before task n+1 may. The collector makes panes of what was taken, beside the
 // workers, and owns what was sent and may still change; one epoch is at it at a time, and the dispatcher touches it only when none is. A
 // lane owns one metric sink (and a spooler beside it the writing of its spool), a record lane owns what one record sink has missed, the
-// committer owns saving. There are no other shared structures but queues, the pool of empty cells and counters, each behind the mutex
+// committer owns saving. There are no other shared structures but queues, the pool of memory for cells and counters, each behind the mutex
 // beside it; no two of these are held together.
 //
 // # Why a task has two halves
@@ -64,7 +64,7 @@
 //  4. For sinks that add up: save, then send, or send, then save (commit.go, lane.go).
 //  5. `final` passes a window only when every accumulating sink, or its spool, has the last pane of it (lane.go, panespool.go).
 //  6. A record's id is made of partition and offset (batch.Partition.AppendID).
-//  7. A window's value depends on nothing but the bytes: merging commutes (cell.go, histogram, distinct).
+//  7. A window's value depends on nothing but the bytes: merging commutes (value.go, cell.go, histogram, distinct).
 //  8. The clock decides only what lies in the future, who is silent, and when open windows are sent early (due.go).
 //  9. Who may have lost a partition sends nothing for it (revoke.go).
 //  10. Windows that are not final are built anew when the config of the windows has changed (pipeline.go, addShard).

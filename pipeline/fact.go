@@ -1,6 +1,6 @@
 package pipeline
 
-// fact is what one record adds to its series: all that counting needs and nothing that points into the batch.
+// fact is all that counting needs of a record, and nothing that points into the batch: what it adds, with where and when.
 type fact struct {
 	time int64 // event time, Unix nanoseconds
 	amounts
@@ -8,7 +8,7 @@ type fact struct {
 	visit, pair int32 // which of worker.visits and, of the first chain, of worker.pairs; no visit: it is filtered, only its time counts
 }
 
-// amounts is what one record adds to a value.
+// amounts is what a record adds to each of its series.
 type amounts struct {
 	duration, upstream, gateway int64 // nanoseconds, record.Absent for none
 	requestBytes, responseBytes int64 // record.Absent for none

@@ -17,7 +17,7 @@ func (c *collector) pack(win *sentWindow) {
 	c.packing = c.packing[:0]
 	for i := range win.cells {
 		k := &win.cells[i]
-		c.packing = c.valueOf(k.cell).appendPacked(c.packing)
+		c.packing = k.cell.appendPacked(c.packing)
 		c.stock.put(k.cell)
 		k.cell = nil
 	}
@@ -31,12 +31,55 @@ func (c *collector) pack(win *sentWindow) {
 func (c *collector) unpack(win *sentWindow) {
 	rest := win.packed
 	for i := range win.cells {
-		cell := c.stock.cells.take()
-		cell.value = c.stock.values.take()
-		rest = cell.value.unpack(rest)
-		win.cells[i].cell = cell
+		win.cells[i].cell = c.stock.cells.take()
+		rest = win.cells[i].cell.unpack(rest, &c.stock)
 	}
 	win.packed = nil
+}
+
+// appendPacked appends how many are listed, and those; or 0 and the value. Of what is listed, a number is one more than it is, as the least is -1.
+func (c *cell) appendPacked(dst []byte) []byte {
+	dst = append(dst, byte(c.n))
+	if c.value != nil {
+		return c.value.appendPacked(dst)
+	}
+	for i := range c.n {
+		a := &c.few[i]
+		for _, n := range [...]int64{a.duration, a.upstream, a.gateway, a.requestBytes, a.responseBytes, int64(a.status)} {
+			dst = binary.AppendUvarint(dst, uint64(n+1))
+		}
+		dst = binary.LittleEndian.AppendUint64(dst, a.client)
+		dst = binary.LittleEndian.AppendUint64(dst, a.consumer)
+		flags := byte(a.cache) << 1
+		if a.sent {
+			flags |= 1
+		}
+		dst = append(dst, flags)
+	}
+	return dst
+}
+
+// unpack makes c, which must be empty, what was packed, and returns what follows that.
+func (c *cell) unpack(src []byte, s *stock) (rest []byte) {
+	listed := src[0]
+	if src = src[1:]; listed == 0 {
+		c.value = s.values.take()
+		return c.value.unpack(src)
+	}
+	for range listed {
+		var a amounts
+		var status int64
+		for _, n := range [...]*int64{&a.duration, &a.upstream, &a.gateway, &a.requestBytes, &a.responseBytes, &status} {
+			v, size := binary.Uvarint(src)
+			*n, src = int64(v)-1, src[size:]
+		}
+		a.status = int32(status)
+		a.client, a.consumer = binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint64(src[8:])
+		a.cache, a.sent = cacheVerdict(src[16]>>1), src[16]&1 != 0
+		src = src[17:]
+		c.add(&a, s)
+	}
+	return src
 }
 
 // all returns every counter, in the order in which they are packed.

@@ -89,6 +89,25 @@ func TestAllCounters(t *testing.T) {
 	}
 }
 
+// TestPackedCells: what few records add is packed as it is, and takes no more memory than before when it is unpacked.
+func TestPackedCells(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	p := &Pipeline{}
+	s := newStock(p)
+	for range 500 {
+		var c, again cell
+		for range 1 + r.IntN(maxFew) {
+			addTo(&c, randomAmounts(r), &s)
+		}
+		if rest := again.unpack(append(c.appendPacked([]byte("x")), "rest"...)[1:], &s); string(rest) != "rest" {
+			t.Fatalf("%q is left", rest)
+		}
+		if again.value != nil || again.n != c.n || !slices.Equal(again.few[:c.n], c.few[:c.n]) {
+			t.Fatalf("%+v became %+v", c.few[:c.n], again)
+		}
+	}
+}
+
 // TestPackedWindow: a window that was packed is sent again whole, with what came for it since, as often as something does.
 func TestPackedWindow(t *testing.T) {
 	p, k := closedWindow(t, "/a", "/b", "/c")

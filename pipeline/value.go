@@ -146,3 +146,53 @@ func (c *counters) count(a *amounts) {
 		c.gatewayLatencies++
 	}
 }
+
+// addition is what a record adds, and to what.
+type addition struct {
+	amounts *amounts
+	value   *value
+}
+
+// addAll makes additions, one part of all values after the other: what is not near the processor is then waited for side by side, and not
+// record after record.
+func addAll(some []addition, codes bool) {
+	for i := range some {
+		a, v := some[i].amounts, some[i].value
+		v.counters.count(a)
+		if a.sent {
+			v.ofSent().count(a)
+		}
+		if codes && a.status >= 0 {
+			c := v.code(a.status)
+			c.n++
+			if a.sent {
+				c.sent++
+			}
+		}
+	}
+	for i := range some {
+		if d := some[i].amounts.duration; d >= 0 {
+			some[i].value.latency.Add(d)
+		}
+	}
+	for i := range some {
+		if d := some[i].amounts.upstream; d >= 0 {
+			some[i].value.upstream.Add(d)
+		}
+	}
+	for i := range some {
+		if d := some[i].amounts.gateway; d >= 0 {
+			some[i].value.gateway.Add(d)
+		}
+	}
+	for i := range some {
+		if h := some[i].amounts.client; h != 0 {
+			some[i].value.clients.Add(h)
+		}
+	}
+	for i := range some {
+		if h := some[i].amounts.consumer; h != 0 {
+			some[i].value.consumers.Add(h)
+		}
+	}
+}

@@ -29,7 +29,8 @@ func Hash(value []byte) uint64 {
 
 // Counter counts different values. The zero value is empty and ready. It is used by one goroutine.
 type Counter struct {
-	n      int      // values in table
+	n      int32    // values in table
+	idle   uint8    // how many times in a row Reset saw far less than there is memory for
 	table  []uint64 // open addressing, a power of two long, 0 is a free slot; unused while sketch is
 	sketch *hyperloglog.Sketch
 	spare  *hyperloglog.Sketch // kept over Reset
@@ -53,7 +54,7 @@ func (c *Counter) Add(hash uint64) {
 		c.sketch.InsertHash(hash)
 		return
 	}
-	if c.n*4 >= len(c.table)*3 {
+	if int(c.n)*4 >= len(c.table)*3 {
 		c.grow()
 		i = c.slot(hash)
 	}
@@ -100,8 +101,21 @@ func (c *Counter) Count() int64 {
 // Any reports whether a value was added.
 func (c *Counter) Any() bool { return c.sketch != nil || c.n > 0 }
 
-// Reset empties c and keeps its memory.
+// maxIdle is how many times in a row memory that was not needed is kept. Who has many counters gives each to another series every time: without
+// an end all of them would come to have the memory of the busiest.
+const maxIdle = 8
+
+// Reset empties c and keeps its memory, while it is needed now and then.
 func (c *Counter) Reset() {
+	if c.sketch == nil && (c.spare != nil || 8*int(c.n) < len(c.table)) {
+		c.idle++
+	} else {
+		c.idle = 0
+	}
+	if c.idle == maxIdle {
+		*c = Counter{}
+		return
+	}
 	clear(c.table)
 	c.n = 0
 	if c.sketch != nil {

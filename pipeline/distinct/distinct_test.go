@@ -117,3 +117,38 @@ func BenchmarkCount(b *testing.B) {
 		})
 	}
 }
+
+// TestMemoryThatIsNotNeeded: what a counter of many values had is kept for the next, and given up when those are few time after time.
+func TestMemoryThatIsNotNeeded(t *testing.T) {
+	var c Counter
+	fill := func(n int) {
+		for i := range n {
+			c.Add(uint64(i+1) * 0x9E3779B97F4A7C15)
+		}
+		if got := c.Count(); n <= Exact && got != int64(n) {
+			t.Errorf("%d values are counted as %d", n, got)
+		}
+		c.Reset()
+	}
+	for _, many := range []int{40, Exact, 5000} {
+		for range 3 {
+			fill(many)
+			for range maxIdle - 1 {
+				fill(2)
+			}
+		}
+		if len(c.table) <= smallest || (many > Exact) != (c.spare != nil) {
+			t.Errorf("after %d values, one time in %d, there is room for %d, and a sketch: %v", many, maxIdle, len(c.table), c.spare != nil)
+		}
+		fill(2)
+		if c.table != nil || c.spare != nil || c.idle != 0 {
+			t.Errorf("after %d values, and then two for %d times, there is room for %d, and a sketch: %v", many, maxIdle, len(c.table), c.spare != nil)
+		}
+	}
+	for range 5 * maxIdle { // what is needed each time is kept, as is what is not much more
+		fill(5)
+	}
+	if len(c.table) != smallest {
+		t.Errorf("room for %d is kept for five", len(c.table))
+	}
+}
