@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"testing"
+
+	"github.com/gatemeter/gatemeter/pipeline/batch"
 )
 
 // TestPool is what is kept, and how many are given at once.
@@ -140,6 +142,9 @@ func TestAllComesBack(t *testing.T) {
 			if cells != 1003 || lists != 1003 || values != 1000 { // three were made by closedWindow
 				t.Errorf("round %d: %d cells, %d lists and %d values are free", round, cells, lists, values)
 			}
+			if n := len(p.collector.made); n != 1 {
+				t.Errorf("round %d: the collector keeps %d values for `all`", round, n)
+			}
 		}
 		for _, levels := range p.collector.slots {
 			for _, slots := range levels {
@@ -150,6 +155,40 @@ func TestAllComesBack(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestCoarseLevels: the values of coarser levels are kept for the next pane, and given up when panes need less of them.
+func TestCoarseLevels(t *testing.T) {
+	p := newTestPipeline(t, Rollup{"service", []Dimension{Service}}, Rollup{"route", []Dimension{Service, Route, Method}})
+	k := p.addPartition(&batch.Partition{Source: "test", Name: "a", Shard: "host", ID: "a"}, 0)
+	k.begin(0)
+	start := int64(1000)
+	pane := func(services int) {
+		var data []byte
+		for i := range services {
+			for _, route := range []string{"/a", "/b"} {
+				data = fmt.Appendf(data, "%d s%d %s 200 1000 9 client\n", start*1000, i, route)
+			}
+		}
+		process(p, k, 0, data)
+		start += 10
+		k.watermark = start * 1e9
+		p.epoch(false)
+	}
+	pane(40)
+	if n := len(p.collector.made); n != 40 {
+		t.Errorf("%d values are kept of 40", n)
+	}
+	pane(3)
+	if n := len(p.collector.made); n < 30 || n >= 40 {
+		t.Errorf("%d values are kept of 40, after a small pane", n)
+	}
+	for range 60 {
+		pane(3)
+	}
+	if n := len(p.collector.made); n != 3 {
+		t.Errorf("%d values are kept, want 3", n)
 	}
 }
 

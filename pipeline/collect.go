@@ -23,6 +23,8 @@ type collector struct {
 	stock    stock
 	summed   value         // of the cell at hand, where that is listed
 	made     []*value      // unused: of the coarser levels. They become larger than those of cells, and stay with the collector
+	making   int           // how many of those the pane at hand needs
+	need     int           // how many are kept: what a pane needed lately
 	builder  point.Builder // of the pane at hand
 	packing  []byte
 	packFrom int // the constant; less in tests
@@ -129,8 +131,9 @@ func (c *collector) makePane(due *dueWindow) *point.Pane {
 		}
 	}
 	c.builder.Pane(pane)
-	if len(c.made) > keptMade {
-		c.made = slices.Delete(c.made, keptMade, len(c.made))
+	c.need, c.making = max(c.making, c.need-c.need/16-1), 0
+	if len(c.made) > c.need {
+		c.made = slices.Delete(c.made, c.need, len(c.made))
 	}
 	return pane
 }
@@ -181,11 +184,9 @@ func (c *collector) valueOf(cell *cell) *value {
 	return &c.summed
 }
 
-// keptMade is how many values of the coarser levels the collector keeps between panes.
-const keptMade = 4096
-
 // newValue returns an empty one, for a coarser level.
 func (c *collector) newValue() *value {
+	c.making++
 	n := len(c.made) - 1
 	if n < 0 {
 		return &value{}

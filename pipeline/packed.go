@@ -43,6 +43,9 @@ func (c *cell) appendPacked(dst []byte) []byte {
 	if c.value != nil {
 		return c.value.appendPacked(dst)
 	}
+	if c.n == 0 {
+		panic("BUG: a cell of nothing is packed")
+	}
 	for i := range c.n {
 		a := &c.few[i]
 		for _, n := range [...]int64{a.duration, a.upstream, a.gateway, a.requestBytes, a.responseBytes, int64(a.status)} {

@@ -99,13 +99,18 @@ func (v *value) markSent() {
 	}
 }
 
+// maxKeptCodes is the most room for status codes that is kept: few series have more.
+const maxKeptCodes = 16
+
 // reset empties v and keeps its memory.
 func (v *value) reset() {
 	v.counters = counters{}
 	if v.sent != nil {
 		*v.sent = counters{}
 	}
-	v.codes = v.codes[:0]
+	if v.codes = v.codes[:0]; cap(v.codes) > maxKeptCodes {
+		v.codes = nil
+	}
 	v.latency.Reset()
 	v.upstream.Reset()
 	v.gateway.Reset()

@@ -9,7 +9,7 @@ import (
 )
 
 // throttle is the pause after events. While it lasts the kernel folds repeated writes to a file into one event, so a busy log costs ten
-// wake-ups a second and not one for each of its lines. A log that was silent is read at once.
+// wake-ups a second and not one for each of its lines. When all were silent, the first line is read at once.
 const throttle = 100 * time.Millisecond
 
 // maxNames bounds the names kept between two wake-ups; past it all files are looked at.
@@ -86,28 +86,33 @@ func (w *watcher) follow(ctx context.Context, events <-chan fsnotify.Event, errs
 	}
 }
 
-// drain takes the events that are waiting, and reports whether there were any. The library's goroutine hands them over one by one, some thousand in
-// this time. A log that is written to line by line has new ones all the while: those wait for the next time.
+// drain takes the events that are waiting, and reports whether there were any. The library's goroutine hands them over one by one, some hundred in a
+// millisecond at least; fewer in one are new. A log that is written to line by line has new ones all the while: those wait for the next time.
 func (w *watcher) drain(events <-chan fsnotify.Event, errs <-chan error) (any bool) {
-	end := time.After(time.Millisecond)
-	for {
+	const queue, dense = 1 << 14, 50 // the length of the kernel's queue; events in a millisecond
+	end, taken, before := time.After(time.Millisecond), 0, 0
+	for taken < queue {
 		select {
 		case e, ok := <-events:
 			if !ok {
-				return false
+				return taken > 0
 			}
 			w.note(e)
-			any = true
+			taken++
 		case _, ok := <-errs:
 			if !ok {
-				return false
+				return taken > 0
 			}
 			w.noteAll()
-			any = true
+			taken++
 		case <-end:
-			return any
+			if taken-before < dense {
+				return taken > 0
+			}
+			end, before = time.After(time.Millisecond), taken
 		}
 	}
+	return true
 }
 
 func (w *watcher) note(e fsnotify.Event) {

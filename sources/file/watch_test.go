@@ -87,5 +87,54 @@ func TestManyEvents(t *testing.T) {
 		if written, moved := woken(); len(written) != 1 || moved || time.Since(start) != 0 {
 			t.Errorf("after a silence woken for %v, %v after %v", written, moved, time.Since(start))
 		}
+		<-time.After(time.Minute)
+		start = time.Now()
+		errs <- errors.New("queue overflow")
+		if _, moved := woken(); !moved || time.Since(start) != 0 {
+			t.Errorf("lost events after a silence are noticed: %v, after %v", moved, time.Since(start))
+		}
+	})
+}
+
+// TestQueueOfEvents: what waits in the queue is all taken, so that a new file is noticed behind whatever is written to others.
+func TestQueueOfEvents(t *testing.T) {
+	watched(t, func(events chan<- fsnotify.Event, _ chan<- error, woken func() (map[string]struct{}, bool)) {
+		events <- fsnotify.Event{Name: "first", Op: fsnotify.Write}
+		woken()
+		go func() {
+			handover := time.NewTicker(5 * time.Microsecond) // how long each takes
+			defer handover.Stop()
+			for i := range 10_000 {
+				events <- fsnotify.Event{Name: []string{"a", "b"}[i%2], Op: fsnotify.Write}
+				<-handover.C
+			}
+			events <- fsnotify.Event{Name: "new", Op: fsnotify.Create}
+		}()
+		if written, moved := woken(); len(written) != 2 || !moved {
+			t.Errorf("woken for %v, %v", written, moved)
+		}
+	})
+}
+
+// TestWatcherEnds: at once, also while it pauses.
+func TestWatcherEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w, err := newWatcher(true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, ended := make(chan fsnotify.Event), make(chan struct{})
+		go func() {
+			defer close(ended)
+			w.follow(ctx, events, nil)
+		}()
+		events <- fsnotify.Event{Name: "a", Op: fsnotify.Write}
+		<-w.wake
+		start := time.Now()
+		cancel()
+		if <-ended; time.Since(start) != 0 {
+			t.Errorf("it ends after %v", time.Since(start))
+		}
 	})
 }
