@@ -22,7 +22,7 @@
 // # How a partition goes on
 //
 // partition.chain is the files known to follow one another; chain[0] is read, the last is the newest. extend.go appends what
-// a look at the folder shows to be newer than the last; files that appear while we watch are opened within some 0.1 s, so that a
+// a look at the folder shows to be newer than the last; files that appear while we watch are opened at once, so that a
 // rotation that deletes them takes nothing from us. A file that has a newer one is left when it has been at its end and
 // unchanged for RotateWait (a writer may still hold it). locate.go finds saved segments again after a restart, and the copy
 // that a truncation left behind: both are the same question, "which file now has this content?".

@@ -8,9 +8,9 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// throttle is the pause after events. While it lasts the kernel folds repeated writes to a file into one event, so a busy log costs ten
+// throttle is the pause after events. While it lasts the kernel folds repeated writes to a file into one event, so a busy log costs fifty
 // wake-ups a second and not one for each of its lines. When all were silent, the first line is read at once.
-const throttle = 100 * time.Millisecond
+const throttle = 20 * time.Millisecond
 
 // maxNames bounds the names kept between two wake-ups; past it all files are looked at.
 const maxNames = 1024
