@@ -88,7 +88,7 @@ func (w *watcher) follow(ctx context.Context, events <-chan fsnotify.Event, errs
 
 // drain takes the events that are waiting, and reports whether there were any. The library's goroutine hands them over one by one, some hundred in a
 // millisecond at least; fewer in one are new. A log that is written to line by line has new ones all the while: those wait for the next time.
-func (w *watcher) drain(events <-chan fsnotify.Event, errs <-chan error) (any bool) {
+func (w *watcher) drain(events <-chan fsnotify.Event, errs <-chan error) bool {
 	const queue, dense = 1 << 14, 50 // the length of the kernel's queue; events in a millisecond
 	end, taken, before := time.After(time.Millisecond), 0, 0
 	for taken < queue {
